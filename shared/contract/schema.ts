@@ -1,0 +1,31 @@
+/** Parse, do not check: outside values become typed ones here, once, or fail with the path of every fault. */
+import { z } from 'zod';
+import { type ErrorCode, isErrorCode } from '../base/error-table.ts';
+import { AppError } from '../base/errors.ts';
+
+/** Byte counts, offsets, milliseconds: whole, not negative, exact. */
+export const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+export const id = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+/** Names of jobs, devices and servers: they stand in paths of the API and in file names. */
+export const objectName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'use 1 to 64 letters, digits, . _ -');
+export const errorCode = z
+  .string()
+  .refine((text): text is ErrorCode => isErrorCode(text), 'unknown error code');
+
+/**
+ * `value` as `schema` types it.
+ * @param what - what is parsed, for the message
+ * @throws AppError with `code`, naming every path that is wrong
+ */
+export function parse<T>(schema: z.ZodType<T>, value: unknown, code: ErrorCode, what: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const faults = result.error.issues
+    .slice(0, 5)
+    .map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`);
+  throw new AppError(code, `Cannot use ${what}: ${faults.join('; ')}`, {
+    faults: result.error.issues.length,
+  });
+}

@@ -1,0 +1,80 @@
+/** Tasks: one unit of work for one worker. Runs are their sums. */
+
+export const taskKinds = ['backup', 'restore', 'verify'] as const;
+export type TaskKind = (typeof taskKinds)[number];
+
+/**
+ * queued → assigned → running → sealing → done, or back to queued for another attempt.
+ * `sealing` is written to the catalog before the device is sealed, so that a crash in between is finished, not guessed.
+ */
+export const taskStates = ['queued', 'assigned', 'running', 'sealing', 'done'] as const;
+export type TaskState = (typeof taskStates)[number];
+
+export const outcomes = ['ok', 'warning', 'failed', 'cancelled'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+export const runStates = ['running', 'done'] as const;
+export type RunState = (typeof runStates)[number];
+
+/** The outcome of a run: `partly` when some tasks failed and some did not. */
+export type RunOutcome = Outcome | 'partly';
+
+/** The worst of its tasks; one success among failures makes it `partly`. */
+export function runOutcome(tasks: readonly Outcome[]): RunOutcome {
+  const failed = tasks.filter((outcome) => outcome === 'failed').length;
+  if (failed > 0) return failed === tasks.length ? 'failed' : 'partly';
+  if (tasks.includes('cancelled')) return 'cancelled';
+  return tasks.includes('warning') ? 'warning' : 'ok';
+}
+
+/** What a running task is doing, in the order of a backup. */
+export const phases = ['snapshot', 'map', 'read', 'write', 'remove', 'seal', 'wait'] as const;
+export type Phase = (typeof phases)[number];
+
+/** Milliseconds spent per phase. */
+export type PhaseTimes = Readonly<Partial<Record<Phase, number>>>;
+
+/** Bytes of one task or disk. `stored` is what the device grew by. */
+export interface ByteCounters {
+  readonly provisioned: number;
+  /** What the guest uses, as far as a filter could tell; else provisioned. */
+  readonly used: number;
+  /** Changed since the base; for a full, everything that is not known to be zero. */
+  readonly changed: number;
+  /** Left out by Active Block Mapping. */
+  readonly skipped: number;
+  readonly read: number;
+  /** Found to be zeros after reading. */
+  readonly zero: number;
+  /** Already on the device (plain bytes). */
+  readonly known: number;
+  /** New on the device (plain bytes). */
+  readonly fresh: number;
+  readonly stored: number;
+}
+
+export const noBytes: ByteCounters = {
+  provisioned: 0,
+  used: 0,
+  changed: 0,
+  skipped: 0,
+  read: 0,
+  zero: 0,
+  known: 0,
+  fresh: 0,
+  stored: 0,
+};
+
+export function addCounters(a: ByteCounters, b: ByteCounters): ByteCounters {
+  return {
+    provisioned: a.provisioned + b.provisioned,
+    used: a.used + b.used,
+    changed: a.changed + b.changed,
+    skipped: a.skipped + b.skipped,
+    read: a.read + b.read,
+    zero: a.zero + b.zero,
+    known: a.known + b.known,
+    fresh: a.fresh + b.fresh,
+    stored: a.stored + b.stored,
+  };
+}
