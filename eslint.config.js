@@ -18,7 +18,7 @@ const timeBans = [
     message: 'Ask a Clock (shared/base/clock.ts), so that tests can set the time',
   },
   {
-    selector: "CallExpression[callee.name=/^(setTimeout|setInterval)$/]",
+    selector: 'CallExpression[callee.name=/^(setTimeout|setInterval)$/]',
     message: 'Use Clock.sleep or Clock.every (shared/base/clock.ts): they can be cancelled and faked',
   },
 ];
@@ -55,6 +55,11 @@ export default tseslint.config(
     rules: { 'no-restricted-globals': ['error', 'process', 'Buffer', 'console', 'setTimeout'] },
   },
   {
+    // winston declares its transports as interfaces with a construct signature, which this rule takes for a wrong class
+    files: ['shared/base/log.ts'],
+    rules: { '@typescript-eslint/no-unsafe-class-instance-assignment': 'off' },
+  },
+  {
     files: ['shared/base/clock.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },
@@ -75,7 +80,15 @@ export default tseslint.config(
   },
   {
     files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', module: 'writable', require: 'readonly' } },
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+        module: 'writable',
+        require: 'readonly',
+      },
+    },
   },
   prettier,
 );
