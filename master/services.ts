@@ -1,0 +1,102 @@
+/**
+ * What the HTTP API sees of the service, one group per kind of object. app.ts fulfils it. Bodies and answers are those of
+ * shared/contract/api.ts; every method throws AppError only. A name or id that does not exist is `USAGE_NOT_FOUND`, a prefix that fits
+ * several is `USAGE_AMBIGUOUS`, something that is in the way is `USAGE_CONFLICT`; the message names object and kind.
+ */
+import {
+  type DeviceBody,
+  type DeviceView,
+  type FingerprintView,
+  type HealthView,
+  type JobBody,
+  type JobPatch,
+  type JobView,
+  type PointSummary,
+  type PointView,
+  type RestoreDiskBody,
+  type RestorePlanView,
+  type RunStarted,
+  type RunSummary,
+  type RunView,
+  type SelectionView,
+  type ServerBody,
+  type ServerTestView,
+  type ServerView,
+  type VmView,
+} from '../shared/contract/api.ts';
+import { type RequestedType } from '../shared/domain/backup-type.ts';
+
+export interface ServerService {
+  /** Proves that the login works before anything is kept. */
+  add(body: ServerBody, signal: AbortSignal): Promise<ServerView>;
+  list(): Promise<readonly ServerView[]>;
+  /** @throws AppError `USAGE_CONFLICT` while a job names it */
+  remove(name: string): Promise<void>;
+  test(name: string, signal: AbortSignal): Promise<ServerTestView>;
+  /** What the server shows, and whether this host would trust it without a pin. */
+  fingerprint(url: string, signal: AbortSignal): Promise<FingerprintView>;
+  vms(name: string, signal: AbortSignal): Promise<readonly VmView[]>;
+}
+
+export interface DeviceService {
+  /** Registers the device in the folder, which is made ready when it is empty. */
+  add(body: DeviceBody): Promise<DeviceView>;
+  list(): Promise<readonly DeviceView[]>;
+  show(name: string): Promise<DeviceView>;
+  /** Forgets the device; what is stored on it stays. @throws AppError `USAGE_CONFLICT`, `DEVICE_IN_USE` */
+  remove(name: string): Promise<void>;
+}
+
+export interface JobService {
+  add(body: JobBody): Promise<JobView>;
+  list(): Promise<readonly JobView[]>;
+  show(name: string): Promise<JobView>;
+  /** Changes what the patch names; runs that are under way keep what they began with. */
+  edit(name: string, patch: JobPatch): Promise<JobView>;
+  /** @throws AppError `USAGE_CONFLICT` while it runs */
+  remove(name: string): Promise<void>;
+  selection(name: string, signal: AbortSignal): Promise<SelectionView>;
+  /** Resolves when the run is in the catalog; the work goes on after that. */
+  run(name: string, type: RequestedType | undefined, signal: AbortSignal): Promise<RunStarted>;
+}
+
+export interface RunService {
+  list(query: { readonly job?: string | undefined; readonly limit: number }): Promise<readonly RunSummary[]>;
+  show(runId: number): Promise<RunView>;
+  /** Resolves when the revision is above `after`, at the latest after `waitMs` or when `signal` aborts. */
+  wait(runId: number, after: number, waitMs: number, signal: AbortSignal): Promise<RunView>;
+  /** Asks for the end of a run; resolves before it has ended. A run that is done stays as it is. */
+  cancel(runId: number): Promise<RunView>;
+}
+
+export interface PointQuery {
+  /** Name, instance UUID or moref. */
+  readonly vm?: string | undefined;
+  readonly job?: string | undefined;
+  /** ISO time; the newest point not after it comes first. */
+  readonly before?: string | undefined;
+  readonly limit: number;
+}
+
+export interface PointService {
+  list(query: PointQuery): Promise<readonly PointSummary[]>;
+  /** By saveset id or an unambiguous beginning of one (at least four digits). */
+  show(idOrPrefix: string): Promise<PointView>;
+}
+
+export interface RestoreService {
+  /** Reads manifests and disk indexes, changes nothing. */
+  plan(body: { readonly point: string; readonly disk?: string | undefined }): Promise<RestorePlanView>;
+  disk(body: RestoreDiskBody): Promise<RunStarted>;
+}
+
+export interface Services {
+  readonly servers: ServerService;
+  readonly devices: DeviceService;
+  readonly jobs: JobService;
+  readonly runs: RunService;
+  readonly points: PointService;
+  readonly restore: RestoreService;
+  verify(body: { readonly point: string }): Promise<RunStarted>;
+  health(): Promise<HealthView>;
+}
