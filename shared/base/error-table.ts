@@ -54,6 +54,12 @@ export const errorTable = {
 
   SERVICE_NOT_RUNNING: row('later', 1, 503, 'Start it with `blockhouse serve`'),
   SERVICE_ALREADY_RUNNING: row('never', 11, 409, 'Another service uses this data folder; stop it first'),
+  SERVICE_ANSWER_INVALID: row(
+    'never',
+    13,
+    502,
+    'Command and service are of different versions; restart the service',
+  ),
   SERVICE_STOPPING: row('later', 1, 503, 'Try again when the service has started'),
 
   VSPHERE_UNREACHABLE: row('again', 1, 502, 'Check address, port and network of the server'),

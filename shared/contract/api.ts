@@ -11,6 +11,9 @@ import { byteCounters, phaseTimes, taskProgress, warning } from './ipc.ts';
 import { count, id, objectName } from './schema.ts';
 import { wireErrorSchema } from './wire-error.ts';
 
+/** Name of the endpoint file in the data folder. */
+export const ENDPOINT_FILE = 'endpoint.json';
+
 /** What the service writes, readable by its user only, so that the command line finds it. */
 export const endpointFile = z.object({
   url: z.url(),

@@ -1,0 +1,146 @@
+/**
+ * The routes of the HTTP API, each written once: the service registers them, the command line calls them, and a test holds
+ * docs/protocol/http.md against them.
+ */
+import { z } from 'zod';
+import {
+  deviceBody,
+  deviceView,
+  fingerprintBody,
+  fingerprintView,
+  healthView,
+  jobBody,
+  jobPatch,
+  jobView,
+  pointListQuery,
+  pointSummary,
+  pointView,
+  restoreDiskBody,
+  restorePlanBody,
+  restorePlanView,
+  runJobBody,
+  runListQuery,
+  runQuery,
+  runStarted,
+  runSummary,
+  runView,
+  selectionView,
+  serverBody,
+  serverTestView,
+  serverView,
+  verifyBody,
+  vmView,
+} from './api.ts';
+import { id, objectName } from './schema.ts';
+
+const none = z.undefined();
+type None = typeof none;
+
+/** One call: what its path, query and body may hold, and what it answers. A part that a route does not have is `undefined`. */
+export interface Route<
+  P extends z.ZodType = z.ZodType,
+  Q extends z.ZodType = z.ZodType,
+  B extends z.ZodType = z.ZodType,
+  A extends z.ZodType = z.ZodType,
+> {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** `:name` stands for the parameter of that name. */
+  readonly path: string;
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  readonly answer: A;
+  /** HTTP status of a success. */
+  readonly status: number;
+}
+
+type Part<Name extends string, S extends z.ZodType> =
+  z.input<S> extends undefined ? unknown : Readonly<Record<Name, z.input<S>>>;
+
+/** What a caller gives: only the parts that the route has. */
+export type RouteInput<R extends Route> = Part<'params', R['params']> &
+  Part<'query', R['query']> &
+  Part<'body', R['body']>;
+
+/** What the service gets: every part, checked, with its defaults. */
+export interface RouteRequest<R extends Route> {
+  readonly params: z.output<R['params']>;
+  readonly query: z.output<R['query']>;
+  readonly body: z.output<R['body']>;
+}
+
+interface Parts<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly status?: number;
+}
+
+function route<
+  A extends z.ZodType,
+  P extends z.ZodType = None,
+  Q extends z.ZodType = None,
+  B extends z.ZodType = None,
+>(call: `${Route['method']} ${string}`, answer: A, parts: Parts<P, Q, B> = {}): Route<P, Q, B, A> {
+  const [method, path] = call.split(' ') as [Route['method'], string];
+  return {
+    method,
+    path,
+    params: parts.params ?? (none as z.ZodType as P),
+    query: parts.query ?? (none as z.ZodType as Q),
+    body: parts.body ?? (none as z.ZodType as B),
+    answer,
+    status: parts.status ?? 200,
+  };
+}
+
+const byName = z.strictObject({ name: objectName });
+const byRunId = z.strictObject({ id: z.coerce.number().pipe(id) });
+const byPoint = z.strictObject({
+  id: z.string().regex(/^[0-9a-f]{4,16}$/, 'use 4 to 16 hexadecimal digits'),
+});
+/** The answer of a call that only does something. */
+const done = z.strictObject({});
+
+const CREATED = 201;
+/** The work goes on after the answer. */
+const ACCEPTED = 202;
+
+export const routes = {
+  health: route('GET /v1/health', healthView),
+
+  listServers: route('GET /v1/servers', z.array(serverView)),
+  addServer: route('POST /v1/servers', serverView, { body: serverBody, status: CREATED }),
+  removeServer: route('DELETE /v1/servers/:name', done, { params: byName }),
+  testServer: route('POST /v1/servers/:name/test', serverTestView, { params: byName }),
+  listVms: route('GET /v1/servers/:name/vms', z.array(vmView), { params: byName }),
+  fingerprint: route('POST /v1/fingerprint', fingerprintView, { body: fingerprintBody }),
+
+  listDevices: route('GET /v1/devices', z.array(deviceView)),
+  addDevice: route('POST /v1/devices', deviceView, { body: deviceBody, status: CREATED }),
+  showDevice: route('GET /v1/devices/:name', deviceView, { params: byName }),
+  removeDevice: route('DELETE /v1/devices/:name', done, { params: byName }),
+
+  listJobs: route('GET /v1/jobs', z.array(jobView)),
+  addJob: route('POST /v1/jobs', jobView, { body: jobBody, status: CREATED }),
+  showJob: route('GET /v1/jobs/:name', jobView, { params: byName }),
+  editJob: route('PUT /v1/jobs/:name', jobView, { params: byName, body: jobPatch }),
+  removeJob: route('DELETE /v1/jobs/:name', done, { params: byName }),
+  runJob: route('POST /v1/jobs/:name/run', runStarted, {
+    params: byName,
+    body: runJobBody,
+    status: ACCEPTED,
+  }),
+  previewJob: route('GET /v1/jobs/:name/selection', selectionView, { params: byName }),
+
+  listRuns: route('GET /v1/runs', z.array(runSummary), { query: runListQuery }),
+  showRun: route('GET /v1/runs/:id', runView, { params: byRunId, query: runQuery }),
+  cancelRun: route('POST /v1/runs/:id/cancel', runView, { params: byRunId, status: ACCEPTED }),
+
+  listPoints: route('GET /v1/points', z.array(pointSummary), { query: pointListQuery }),
+  showPoint: route('GET /v1/points/:id', pointView, { params: byPoint }),
+
+  planRestore: route('POST /v1/restore/plan', restorePlanView, { body: restorePlanBody }),
+  restoreDisk: route('POST /v1/restore/disk', runStarted, { body: restoreDiskBody, status: ACCEPTED }),
+  verify: route('POST /v1/verify', runStarted, { body: verifyBody, status: ACCEPTED }),
+} as const satisfies Readonly<Record<string, Route>>;
