@@ -1,0 +1,62 @@
+/** Where things lie on a device: docs/format/device.md §2. Names use `/` on every system. */
+import { invalid } from './byte-reader.ts';
+
+export const DEVICE_HEADER_NAME = 'device.json';
+export const MANIFEST_NAME = 'manifest.json';
+export const SEAL_NAME = 'seal.json';
+export const PACKS_FOLDER = 'packs';
+export const SAVESETS_FOLDER = 'savesets';
+export const DAMAGED_FOLDER = 'damaged';
+
+const PACK_ID = /^[0-9a-f]{32}$/;
+const SAVESET_ID = /^[0-9a-f]{16}$/;
+const PACK_NAME = /^packs\/([0-9a-f]{2})\/(\1[0-9a-f]{30})\.pack$/;
+const SEAL_OBJECT = /^savesets\/([0-9a-f]{16})\/seal\.json$/;
+const DAMAGE_MARK = /^damaged\/([0-9a-f]{32})\.(\d{1,10})$/;
+
+/** @throws AppError `FORMAT_INVALID` for anything but 32 hexadecimal digits, as do the others here for their ids */
+export function packName(packId: string): string {
+  return `${PACKS_FOLDER}/${checked(packId, PACK_ID, 'pack').slice(0, 2)}/${packId}.pack`;
+}
+
+/** The name of a pack while it is being written. */
+export function incomingPackName(savesetId: string, packId: string): string {
+  return `${incomingFolder(savesetId)}/${checked(packId, PACK_ID, 'pack')}.partial`;
+}
+
+export function incomingFolder(savesetId: string): string {
+  return `incoming/${checked(savesetId, SAVESET_ID, 'saveset')}`;
+}
+
+export function savesetFolder(savesetId: string): string {
+  return `${SAVESETS_FOLDER}/${checked(savesetId, SAVESET_ID, 'saveset')}`;
+}
+
+export function diskIndexName(diskKey: number): string {
+  return `disk-${diskKey}.index`;
+}
+
+/** The mark that the chunk at this place must not be used for new restore points. */
+export function damageMarkName(packId: string, offset: number): string {
+  return `${DAMAGED_FOLDER}/${checked(packId, PACK_ID, 'pack')}.${offset}`;
+}
+
+/** The id of the pack with this name, or undefined when it is no pack's name. */
+export function packIdOf(name: string): string | undefined {
+  return PACK_NAME.exec(name)?.[2];
+}
+
+/** The saveset whose seal has this name, or undefined. */
+export function sealedSavesetOf(name: string): string | undefined {
+  return SEAL_OBJECT.exec(name)?.[1];
+}
+
+/** `<packId>.<offset>` of a damage mark, or undefined. */
+export function damagedPlaceOf(name: string): string | undefined {
+  return DAMAGE_MARK.test(name) ? name.slice(DAMAGED_FOLDER.length + 1) : undefined;
+}
+
+function checked(id: string, shape: RegExp, kind: string): string {
+  if (!shape.test(id)) throw invalid(`the ${kind} id "${id.slice(0, 80)}"`, 'it is not one');
+  return id;
+}
