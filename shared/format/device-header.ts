@@ -1,4 +1,4 @@
-/** `device.json`, the first and only mutable-by-replacement object of a device: docs/format/device.md §3. */
+/** `device.json`: what the folder is and what a program must know to use it. docs/format/device.md §3. */
 import { z } from 'zod';
 import { unknownVersion } from './byte-reader.ts';
 import { MIN_GRID_BYTES } from './disk-index.ts';

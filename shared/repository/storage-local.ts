@@ -1,0 +1,215 @@
+/**
+ * A device in a folder of this host or of a mounted share. Objects are written aside, synced, and then given their name;
+ * folders are synced after every change of names.
+ */
+import { randomBytes } from 'node:crypto';
+import { type Dirent } from 'node:fs';
+import { type FileHandle, open, readdir, rm, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { invariant } from '../base/assert.ts';
+import { systemCode } from '../base/errors.ts';
+import { ensureFolder, publish, readFully, removeDurably, writeAll } from './local-files.ts';
+import { ASIDE_SUFFIX, checkAsideName, checkName, isAside } from './object-name.ts';
+import { type ObjectEntry, type ObjectWriter, type Storage } from './storage.ts';
+import { existing, missing, readError, tooLarge, writeError } from './storage-errors.ts';
+
+/** What file systems keep in their top folder; it is none of ours, and often closed to us. */
+const FOREIGN = ['lost+found', 'System Volume Information', '$RECYCLE.BIN'];
+
+/** The device below `root`; nothing is touched yet. */
+export function openLocalStorage(root: string): Storage {
+  return new LocalStorage(path.resolve(root));
+}
+
+class LocalStorage implements Storage {
+  readonly location: string;
+
+  constructor(root: string) {
+    this.location = root;
+  }
+
+  async readRange(name: string, offset: number, into: Uint8Array): Promise<number> {
+    return this.#withFile(name, (handle) => readFully(handle, offset, into));
+  }
+
+  async readWhole(name: string, maxBytes: number): Promise<Uint8Array> {
+    return this.#withFile(name, async (handle) => {
+      const { size: lengthBytes } = await handle.stat();
+      if (lengthBytes > maxBytes) throw tooLarge(this.location, name, { lengthBytes, maxBytes });
+      const bytes = new Uint8Array(lengthBytes);
+      return bytes.subarray(0, await readFully(handle, 0, bytes));
+    });
+  }
+
+  async size(name: string): Promise<number> {
+    try {
+      const found = await stat(this.#path(checkName(name)));
+      if (found.isFile()) return found.size;
+    } catch (error) {
+      throw readError(error, this.location, name);
+    }
+    throw missing(this.location, name);
+  }
+
+  async exists(name: string): Promise<boolean> {
+    try {
+      return (await stat(this.#path(checkName(name)))).isFile();
+    } catch (error) {
+      const known = readError(error, this.location, name);
+      if (known.code === 'REPO_OBJECT_MISSING') return false;
+      throw known;
+    }
+  }
+
+  async put(name: string, bytes: Uint8Array): Promise<void> {
+    const writer = await this.create(name, `${name}.${randomBytes(6).toString('hex')}${ASIDE_SUFFIX}`);
+    try {
+      await writer.append(bytes);
+      await writer.finish();
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+  }
+
+  async create(name: string, asideName: string): Promise<ObjectWriter> {
+    const aside = this.#path(checkAsideName(asideName));
+    const file = this.#path(checkName(name));
+    if (await this.exists(name)) throw existing(this.location, name);
+    try {
+      await ensureFolder(path.dirname(aside));
+      return new LocalWriter(await open(aside, 'wx'), { aside, file, name, location: this.location });
+    } catch (error) {
+      throw writeError(error, this.location, name);
+    }
+  }
+
+  async *list(folder: string): AsyncGenerator<ObjectEntry> {
+    const prefix = folder === '' ? '' : `${checkName(folder)}/`;
+    for (const entry of await this.#children(folder)) {
+      const name = `${prefix}${entry.name}`;
+      if (entry.isDirectory()) {
+        if (folder !== '' || !FOREIGN.includes(entry.name)) yield* this.list(name);
+      } else if (entry.isFile() && !isAside(name)) {
+        const lengthBytes = await this.#sizeIfThere(name);
+        if (lengthBytes !== undefined) yield { name, lengthBytes };
+      }
+    }
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#removeAt(checkName(name));
+  }
+
+  async removeFolder(folder: string): Promise<void> {
+    await this.#removeAt(checkName(folder));
+  }
+
+  async freeBytes(): Promise<number> {
+    try {
+      const { bavail, bsize } = await statfs(this.location);
+      return bavail * bsize;
+    } catch (error) {
+      throw readError(error, this.location, '.');
+    }
+  }
+
+  #path(name: string): string {
+    return path.join(this.location, ...name.split('/'));
+  }
+
+  async #withFile<T>(name: string, work: (handle: FileHandle) => Promise<T>): Promise<T> {
+    try {
+      await using handle = await open(this.#path(checkName(name)), 'r');
+      return await work(handle);
+    } catch (error) {
+      throw readError(error, this.location, name);
+    }
+  }
+
+  async #children(folder: string): Promise<Dirent[]> {
+    try {
+      return await readdir(this.#path(folder), { withFileTypes: true });
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return [];
+      throw readError(error, this.location, folder);
+    }
+  }
+
+  /** The name may have gone since it was listed; a name that is not ours is not looked at. */
+  async #sizeIfThere(name: string): Promise<number | undefined> {
+    try {
+      return (await stat(this.#path(name))).size;
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw readError(error, this.location, name);
+    }
+  }
+
+  async #removeAt(name: string): Promise<void> {
+    try {
+      await removeDurably(this.#path(name));
+    } catch (error) {
+      throw writeError(error, this.location, name);
+    }
+  }
+}
+
+interface WriterPlace {
+  readonly aside: string;
+  readonly file: string;
+  readonly name: string;
+  readonly location: string;
+}
+
+class LocalWriter implements ObjectWriter {
+  readonly #handle: FileHandle;
+  readonly #place: WriterPlace;
+  #lengthBytes = 0;
+  #isOpen = true;
+
+  constructor(handle: FileHandle, place: WriterPlace) {
+    this.#handle = handle;
+    this.#place = place;
+  }
+
+  get lengthBytes(): number {
+    return this.#lengthBytes;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    invariant(this.#isOpen, 'an object is not written after its end', { name: this.#place.name });
+    await this.#mapped(() => writeAll(this.#handle, bytes));
+    this.#lengthBytes += bytes.length;
+  }
+
+  async finish(): Promise<void> {
+    invariant(this.#isOpen, 'an object is finished once', { name: this.#place.name });
+    await this.#mapped(async () => {
+      await this.#handle.sync();
+      await this.#close();
+      await publish(this.#place.aside, this.#place.file);
+    });
+  }
+
+  async abort(): Promise<void> {
+    await this.#mapped(async () => {
+      await this.#close();
+      await rm(this.#place.aside, { force: true });
+    });
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#handle.close();
+  }
+
+  async #mapped(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      throw writeError(error, this.#place.location, this.#place.name);
+    }
+  }
+}
