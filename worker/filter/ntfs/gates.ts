@@ -1,0 +1,59 @@
+/** The gates of an NTFS volume, in the order in which they are tried: cheap ones first. All must be open to filter it. */
+import { endOf, intersect, totalLength } from '../../../shared/domain/extent.ts';
+import { type FreeClusters, readFreeClusters } from './bitmap.ts';
+import { requireContent, requireName } from './family.ts';
+import { gateClosed } from './gate.ts';
+import { checkHibernation } from './hibernation.ts';
+import { checkLogFile } from './log-file.ts';
+import { clustersOf } from './metafiles.ts';
+import { type FileFamily, type Mft, readFamily } from './mft.ts';
+import { type Stream, requirePlain } from './stream.ts';
+import { ntfsDamage, recordNumbers } from './units.ts';
+import { checkVolumeRecord } from './volume-record.ts';
+import { checkShadowCopies } from './vss.ts';
+
+/**
+ * Tries all gates and returns the free clusters that may be trusted.
+ * @throws AppError `FILTER_GATE_CLOSED` or `NTFS_STRUCTURE_INVALID` from the first that is closed
+ */
+export async function trustedFreeClusters(mft: Mft, volumeFile: FileFamily): Promise<FreeClusters> {
+  const { volume } = mft;
+  requireName(volumeFile, '$Volume');
+  checkVolumeRecord(volumeFile);
+  const logFile = await readFamily(mft, recordNumbers.logFile);
+  requireName(logFile, '$LogFile');
+  const log = await checkLogFile(volume, logFile);
+  await checkHibernation(mft);
+  await checkShadowCopies(volume.bytes);
+  const mirror = await readMirror(mft);
+  const bitmapFile = await readFamily(mft, recordNumbers.bitmap);
+  requireName(bitmapFile, '$Bitmap');
+  const bitmap = requirePlain(volume, requireContent(volume, bitmapFile, '$Bitmap'));
+  const free = await readFreeClusters(volume, bitmap);
+  checkAgainst(mft, free, [mft.content, mirror, log, bitmap]);
+  return free;
+}
+
+async function readMirror(mft: Mft): Promise<Stream> {
+  const family = await readFamily(mft, recordNumbers.mftMirror);
+  const stream = requireContent(mft.volume, family, '$MFTMirr');
+  if (stream.runs[0]?.lcn !== mft.volume.boot.mftMirrorLcn) {
+    throw ntfsDamage('$MFTMirr', 'the boot sector names another place for it', family.base.at);
+  }
+  return requirePlain(mft.volume, stream);
+}
+
+/** What the file system stands on must be in use, or the bits are not those of this volume. */
+function checkAgainst(mft: Mft, free: FreeClusters, streams: readonly Stream[]): void {
+  const { startBytes } = mft.volume.bytes;
+  const { clusterBytes } = mft.volume.boot;
+  const wrong = intersect(free.runs, clustersOf(mft, streams));
+  const first = wrong[0];
+  if (first === undefined) return;
+  const clusters = `${totalLength(wrong)} clusters from ${first.start} to ${endOf(wrong.at(-1) ?? first)}`;
+  throw gateClosed(
+    'bitmap-contradicts',
+    `$Bitmap calls ${clusters} free that NTFS itself uses`,
+    startBytes + first.start * clusterBytes,
+  );
+}
