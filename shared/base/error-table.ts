@@ -104,7 +104,12 @@ export const errorTable = {
     'The disk cannot be part of a snapshot; back it up inside the guest',
   ),
   FILTER_GATE_CLOSED: row('never', 0, 409, 'The volume was copied unfiltered'),
-  PARTITION_TABLE_INVALID: row('never', 0, 409, 'The disk was copied unfiltered'),
+  PARTITION_TABLE_INVALID: row(
+    'never',
+    0,
+    409,
+    'What the table does not tell was copied unfiltered; check the disk in the guest',
+  ),
   NTFS_STRUCTURE_INVALID: row('never', 0, 409, 'The volume was copied unfiltered; run chkdsk in the guest'),
   CONSISTENCY_LOWERED: row('never', 0, 409, 'See why the guest could not be quiesced'),
   CONFIGURATION_INCOMPLETE: row('never', 0, 502, 'The disks are complete; see what is missing'),
