@@ -44,7 +44,7 @@ async function enableOnce(session: VsphereSession, vm: string, signal: AbortSign
   const target = moref('VirtualMachine', vm);
   const props = await readObjectProperties(session, target, paths, signal);
   if (readOptionalFlag(props, 'config.changeTrackingEnabled') === true) return;
-  if (readOptionalFlag(props, 'capability.changeTrackingSupported') !== true)
+  if (readOptionalFlag(props, 'capability.changeTrackingSupported') === false)
     throw refused(vm, 'the VM does not support it');
   if (readOptionalRecord(props, 'snapshot') !== undefined) throw refused(vm, 'the VM has snapshots');
   const changeVersion = readOptionalText(props, 'config.changeVersion') ?? undefined;

@@ -12,7 +12,7 @@ import { AppError, isAppError } from '../../base/errors.ts';
 import { MiB } from '../../base/units.ts';
 import { faultToError, readSoapFault } from '../fault.ts';
 import { type Answer, exchange, type ExchangeRequest } from './http-exchange.ts';
-import { tlsOptionsFor } from './tls-pin.ts';
+import { tlsOptionsFor } from '../tls-pin.ts';
 import { readTypeTable, type TypeTable } from './type-table.ts';
 import { decodeValue, deserializers, encodeValue } from './typed-values.ts';
 
@@ -97,10 +97,11 @@ export class SoapClient implements AsyncDisposable {
    */
   async call(call: SoapCall): Promise<SoapAnswer> {
     const invoke = this.#client[`${call.method}Async`] as Invoke | undefined;
-    if (invoke === undefined) {
+    const type = this.#types.requestTypeOf(call.method);
+    if (invoke === undefined || type === undefined) {
       throw new AppError('BUG_INVARIANT', `Broken invariant: the WSDL has no method "${call.method}"`);
     }
-    const args = encodeValue(call.args, `${call.method}RequestType`, this.#types);
+    const args = encodeValue(call.args, type, this.#types);
     const passage: Passage = { call };
     const headers = {
       SOAPAction: `"urn:vim25/${this.#version}"`,

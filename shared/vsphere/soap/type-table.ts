@@ -17,6 +17,8 @@ export interface Field {
 }
 
 export interface TypeTable {
+  /** The type of a method's parameters, or undefined when the subset has no such method. */
+  requestTypeOf(method: string): string | undefined;
   /** The fields in schema order, or undefined when the subset has no such type. */
   fieldsOf(type: string): readonly Field[] | undefined;
 }
@@ -33,9 +35,15 @@ interface Node {
 
 /** Looks types up in the loaded WSDL, each once. */
 export function readTypeTable(wsdl: WSDL): TypeTable {
-  const types: Readonly<Record<string, Node>> = wsdl.definitions.schemas[NAMESPACE]?.complexTypes ?? {};
+  const schema = wsdl.definitions.schemas[NAMESPACE];
+  const types: Readonly<Record<string, Node>> = schema?.complexTypes ?? {};
+  const elements: Readonly<Record<string, Node>> = schema?.elements ?? {};
   const known = new Map<string, readonly Field[]>();
   return {
+    requestTypeOf(method) {
+      const type = Object.hasOwn(elements, method) ? elements[method]?.$type : undefined;
+      return type === undefined ? undefined : localName(type);
+    },
     fieldsOf(type) {
       const found = known.get(type);
       if (found !== undefined) return found;

@@ -7,7 +7,7 @@
  */
 import { connect as openTls, type PeerCertificate, TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
-import { AppError } from '../../base/errors.ts';
+import { AppError } from '../base/errors.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 15_000;
 const DEFAULT_PORT = 443;
