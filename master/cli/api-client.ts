@@ -13,8 +13,8 @@ import { fromWireError } from '../../shared/contract/wire-error.ts';
 const ANSWER_TIMEOUT_MS = 10 * 60_000;
 
 interface LooseInput {
-  readonly params?: Readonly<Record<string, unknown>>;
-  readonly query?: Readonly<Record<string, unknown>>;
+  readonly params?: Readonly<Record<string, string | number>>;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
 }
 
@@ -102,7 +102,7 @@ function notRunning(dataDir: string, cause: unknown): AppError {
   return new AppError('SERVICE_NOT_RUNNING', message, { dataDir }, cause);
 }
 
-function fillPath(pattern: string, params: Readonly<Record<string, unknown>>): string {
+function fillPath(pattern: string, params: Readonly<Record<string, string | number>>): string {
   return pattern.replace(/:(\w+)/g, (_all, name: string) => encodeURIComponent(String(params[name])));
 }
 

@@ -13,13 +13,11 @@ export function dataFolder(given: string | undefined, cwd: string, around: Surro
   return path.resolve(cwd, given ?? around.env('BLOCKHOUSE_DATA') ?? platformFolder(around));
 }
 
-function platformFolder({ platform, home, env }: Surroundings): string {
-  switch (platform) {
-    case 'win32':
-      return path.join(env('LOCALAPPDATA') ?? path.join(home, 'AppData', 'Local'), 'Blockhouse');
-    case 'darwin':
-      return path.join(home, 'Library', 'Application Support', 'Blockhouse');
-    default:
-      return path.join(env('XDG_DATA_HOME') ?? path.join(home, '.local', 'share'), 'blockhouse');
+function platformFolder(around: Surroundings): string {
+  const { platform, home } = around;
+  if (platform === 'win32') {
+    return path.join(around.env('LOCALAPPDATA') ?? path.join(home, 'AppData', 'Local'), 'Blockhouse');
   }
+  if (platform === 'darwin') return path.join(home, 'Library', 'Application Support', 'Blockhouse');
+  return path.join(around.env('XDG_DATA_HOME') ?? path.join(home, '.local', 'share'), 'blockhouse');
 }

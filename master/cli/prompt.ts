@@ -16,33 +16,46 @@ export interface Prompt {
 }
 
 export function terminalPrompt(keyboard: Keyboard, output: Output, signal: AbortSignal): Prompt {
-  const answer = (question: string): Promise<string> => readLine(keyboard, output, question, signal);
   return {
     canAsk: keyboard.isTTY === true && output.isLive,
-    confirm: async (question) => /^y(es)?$/i.test((await answer(`${question} [y/N] `)).trim()),
-    secret: (question) => answer(question),
+    async confirm(question) {
+      const echo = new Writable({
+        write(chunk, _encoding, done) {
+          output.ask(String(chunk));
+          done();
+        },
+      });
+      const answer = await readLine(keyboard, echo, `${question} [y/N] `, signal);
+      return /^y(es)?$/i.test(answer.trim());
+    },
+    async secret(question) {
+      output.ask(question);
+      try {
+        const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+        return await readLine(keyboard, nowhere, '', signal);
+      } finally {
+        output.ask('\n');
+      }
+    },
   };
 }
 
-/** Line editing without echo: readline writes to nowhere. An answer to a yes/no question needs no echo either. */
+/** One line with line editing; what is typed is shown on `echo`. Ctrl-C and the end of input cancel. */
 async function readLine(
   keyboard: Keyboard,
-  output: Output,
+  echo: Writable,
   question: string,
   signal: AbortSignal,
 ): Promise<string> {
-  output.ask(question);
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: keyboard, output: nowhere, terminal: true });
+  const lines = createInterface({ input: keyboard, output: echo, terminal: true });
   const stop = new AbortController();
   lines.on('SIGINT', () => stop.abort());
   lines.on('close', () => stop.abort());
   try {
-    return await lines.question('', { signal: AbortSignal.any([stop.signal, signal]) });
+    return await lines.question(question, { signal: AbortSignal.any([stop.signal, signal]) });
   } catch {
     throw cancelled('The question');
   } finally {
     lines.close();
-    output.ask('\n');
   }
 }

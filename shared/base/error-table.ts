@@ -28,6 +28,13 @@ export const errorTable = {
   USAGE_CONFLICT: row('never', 2, 409, 'Choose another name, or remove the object that is in the way'),
   USAGE_NOT_FOUND: row('never', 10, 404, 'List the objects of this kind to see what there is'),
   USAGE_AMBIGUOUS: row('never', 2, 409, 'Give more characters of the id'),
+  USAGE_UNCONFIRMED: row('never', 2, 400, 'Add --yes, or answer the question at a terminal'),
+  USAGE_PASSWORD_MISSING: row(
+    'never',
+    2,
+    400,
+    'Use --password-file or --password-env, or a terminal to be asked',
+  ),
   CONFIG_INVALID: row('never', 2, 400, 'Correct the setting that is named'),
 
   AUTH_LOGIN_REFUSED: row('never', 12, 502, 'Check the user name and the password of the server'),

@@ -69,28 +69,30 @@ export interface RouteRequest<R extends Route> {
   readonly body: z.output<R['body']>;
 }
 
-interface Parts<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
-  readonly params?: P;
-  readonly query?: Q;
-  readonly body?: B;
+interface Parts {
+  readonly params?: z.ZodType;
+  readonly query?: z.ZodType;
+  readonly body?: z.ZodType;
   readonly status?: number;
 }
 
-function route<
-  A extends z.ZodType,
-  P extends z.ZodType = None,
-  Q extends z.ZodType = None,
-  B extends z.ZodType = None,
->(call: `${Route['method']} ${string}`, answer: A, parts: Parts<P, Q, B> = {}): Route<P, Q, B, A> {
+type PartOf<X extends Parts, Name extends keyof Parts> =
+  X extends Readonly<Record<Name, infer S extends z.ZodType>> ? S : None;
+
+function route<A extends z.ZodType, X extends Parts = Parts>(
+  call: `${Route['method']} ${string}`,
+  answer: A,
+  parts?: X,
+): Route<PartOf<X, 'params'>, PartOf<X, 'query'>, PartOf<X, 'body'>, A> {
   const [method, path] = call.split(' ') as [Route['method'], string];
   return {
     method,
     path,
-    params: parts.params ?? (none as z.ZodType as P),
-    query: parts.query ?? (none as z.ZodType as Q),
-    body: parts.body ?? (none as z.ZodType as B),
+    params: (parts?.params ?? none) as PartOf<X, 'params'>,
+    query: (parts?.query ?? none) as PartOf<X, 'query'>,
+    body: (parts?.body ?? none) as PartOf<X, 'body'>,
     answer,
-    status: parts.status ?? 200,
+    status: parts?.status ?? 200,
   };
 }
 

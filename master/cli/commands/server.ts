@@ -1,0 +1,178 @@
+/** `blockhouse server …`: the vCenter and ESXi servers. A password is read from a file, a variable or the terminal only. */
+import { routes } from '../../../shared/contract/routes.ts';
+import { EXIT_FAILED, EXIT_OK } from '../exit-codes.ts';
+import { NOTHING } from '../format.ts';
+import { type CommonArgv, confirmed, datastorePaths, fingerprint, serverUrl, yesOption } from '../options.ts';
+import { choosePin, findPassword } from '../server-access.ts';
+import { callOnce, type Choose, type Session } from '../session.ts';
+
+export function serverCommands(argv: CommonArgv, choose: Choose): CommonArgv {
+  return argv.command('server', 'Manage vCenter and ESXi servers', (group) =>
+    [addCommand, listCommand, testCommand, removeCommand]
+      .reduce((commands, add) => add(commands, choose), group)
+      .demandCommand(1, 'Cannot tell what to do with servers: name add, list, test or remove'),
+  );
+}
+
+interface AddArgs {
+  readonly name: string;
+  readonly url: string;
+  readonly user: string;
+  readonly passwordFile: string | undefined;
+  readonly passwordEnv: string | undefined;
+  readonly fingerprint: string | undefined;
+  readonly datastorePath: readonly string[];
+  readonly replace: boolean;
+}
+
+function addCommand(argv: CommonArgv, choose: Choose): CommonArgv {
+  return argv.command(
+    'add <name>',
+    'Register a server after a test of the login',
+    (command) =>
+      command
+        .positional('name', { type: 'string', demandOption: true, describe: 'Name to call it by' })
+        .option('url', {
+          type: 'string',
+          demandOption: true,
+          requiresArg: true,
+          describe: 'https://HOST[/sdk]',
+        })
+        .option('user', {
+          type: 'string',
+          demandOption: true,
+          requiresArg: true,
+          describe: 'Account to log in with',
+        })
+        .option('password-file', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'File whose first line is the password',
+        })
+        .option('password-env', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Variable that holds the password',
+        })
+        .conflicts('password-file', 'password-env')
+        .option('fingerprint', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'SHA-256 of the certificate, where this host does not trust it',
+        })
+        .option('datastore-path', {
+          type: 'string',
+          array: true,
+          default: [] as string[],
+          describe: 'NAME=DIR: a datastore that is mounted here, for the file transport',
+        })
+        .option('replace', {
+          type: 'boolean',
+          default: false,
+          describe: 'Take the place of a server of this name',
+        })
+        .example(
+          '$0 server add vc1 --url https://vc.example.org --user backup@vsphere.local',
+          'Asks for the password',
+        )
+        .example(
+          '$0 server add vc1 --url vc.example.org --user backup --password-file /run/secrets/vc1',
+          'For scripts',
+        ),
+    (args) => choose((session) => addServer(session, args)),
+  );
+}
+
+async function addServer(session: Session, args: AddArgs): Promise<number> {
+  const url = serverUrl(args.url);
+  const given = args.fingerprint === undefined ? undefined : fingerprint(args.fingerprint);
+  const pin = given ?? (await choosePin(session, args.name, url));
+  const password = await findPassword(session, args);
+  const server = await callOnce(session, routes.addServer, {
+    body: {
+      name: args.name,
+      url,
+      username: args.user,
+      password,
+      fingerprint: pin,
+      datastorePaths: datastorePaths(args.datastorePath, session.cwd),
+      replace: args.replace,
+    },
+  });
+  session.output.result(server, () =>
+    session.output.line(`Server "${server.name}" is registered: ${server.url}`),
+  );
+  return EXIT_OK;
+}
+
+function listCommand(argv: CommonArgv, choose: Choose): CommonArgv {
+  return argv.command(
+    'list',
+    'List the servers',
+    (command) => command.example('$0 server list --json', 'For scripts'),
+    () =>
+      choose(async (session) => {
+        const servers = await callOnce(session, routes.listServers, {});
+        const columns = [{ head: 'SERVER' }, { head: 'URL' }, { head: 'USER' }, { head: 'CERTIFICATE' }];
+        session.output.result(servers, () =>
+          session.output.table(
+            columns,
+            servers.map((server) => [
+              server.name,
+              server.url,
+              server.username,
+              server.fingerprint === null
+                ? 'trusted by this host'
+                : `pinned ${server.fingerprint.slice(0, 11)}…`,
+            ]),
+          ),
+        );
+        return EXIT_OK;
+      }),
+  );
+}
+
+function testCommand(argv: CommonArgv, choose: Choose): CommonArgv {
+  return argv.command(
+    'test <name>',
+    'Log in and name the privileges that are missing',
+    (command) =>
+      command
+        .positional('name', { type: 'string', demandOption: true, describe: 'Server to test' })
+        .example('$0 server test vc1', 'Ends with 1 when a privilege is missing'),
+    (args) => choose((session) => testServer(session, args.name)),
+  );
+}
+
+async function testServer(session: Session, name: string): Promise<number> {
+  const test = await callOnce(session, routes.testServer, { params: { name } });
+  const missing = test.missingPrivileges;
+  session.output.result(test, () => {
+    session.output.fields([
+      ['Server', test.name],
+      ['Product', test.fullName],
+      ['API version', test.apiVersion],
+      ['VMs', String(test.vms)],
+      ['Missing privileges', missing.length === 0 ? NOTHING : missing.join(', ')],
+    ]);
+  });
+  return missing.length === 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+function removeCommand(argv: CommonArgv, choose: Choose): CommonArgv {
+  return argv.command(
+    'remove <name>',
+    'Forget a server that no job names',
+    (command) =>
+      yesOption(command)
+        .positional('name', { type: 'string', demandOption: true, describe: 'Server to forget' })
+        .example('$0 server remove vc1 --yes', 'Its restore points stay'),
+    (args) =>
+      choose(async (session) => {
+        await confirmed(session, args.yes, `remove server "${args.name}"`);
+        const done = await callOnce(session, routes.removeServer, { params: { name: args.name } });
+        session.output.result(done, () => session.output.line(`Server "${args.name}" is removed`));
+        return EXIT_OK;
+      }),
+  );
+}

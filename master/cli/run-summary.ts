@@ -1,0 +1,142 @@
+/** What a run did, VM by VM: outcome, consistency, time per phase, bytes, and every warning and error with its advice. */
+import { errorTable } from '../../shared/base/error-table.ts';
+import { formatBytes, formatDuration } from '../../shared/base/units.ts';
+import { phaseNames, type RunView, type TaskView } from '../../shared/contract/api.ts';
+import { type WireError } from '../../shared/contract/wire-error.ts';
+import { formatCount, formatElapsed, formatTime, NOTHING, plural } from './format.ts';
+import { type Output } from './output.ts';
+import { type Column } from './table.ts';
+
+const outcomeWords = {
+  ok: 'ok',
+  warning: 'ok with warnings',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  partly: 'partly failed',
+} as const;
+
+/** `ok with warnings`, or what the run does while it has no outcome. */
+export function outcomeWord(run: { readonly outcome: RunView['outcome']; readonly state: string }): string {
+  return run.outcome === null ? run.state : outcomeWords[run.outcome];
+}
+
+export function writeRunSummary(output: Output, run: RunView, nowMs: number): void {
+  writeHead(output, run, nowMs);
+  if (run.tasks.length > 0) {
+    output.line();
+    writeOutcomes(output, run, nowMs);
+    output.line();
+    writePhases(output, run);
+    output.line();
+    writeBytes(output, run);
+  }
+  for (const task of run.tasks) writeNotes(output, task);
+  for (const warning of run.warnings) writeAdvice(output, 'warning', warning);
+}
+
+function writeHead(output: Output, run: RunView, nowMs: number): void {
+  const subject = run.job === null ? run.kind : `${run.kind} of job "${run.job}"`;
+  const took = formatElapsed(run.startedAt, run.finishedAt, nowMs);
+  output.line(`Run ${run.runId}, ${subject}: ${outcomeWord(run)}`);
+  output.line(`Started ${formatTime(run.startedAt)}, ${run.finishedAt === null ? 'for' : 'took'} ${took}`);
+  if (run.finishedAt === null) output.line(`Streams: ${run.streams.inUse} in use; ${run.streams.why}`);
+  if (run.snapshots > 0) output.line(`${plural(run.snapshots, 'snapshot')} of this run on the server now`);
+}
+
+function subjectColumn(run: RunView): Column {
+  return { head: run.kind === 'backup' ? 'VM' : 'WHAT' };
+}
+
+function writeOutcomes(output: Output, run: RunView, nowMs: number): void {
+  const isBackup = run.kind === 'backup';
+  const heads = ['OUTCOME', ...(isBackup ? ['TYPE', 'CONSISTENCY', 'POINT'] : []), 'DEVICE'];
+  const columns: Column[] = [
+    subjectColumn(run),
+    ...heads.map((head) => ({ head })),
+    { head: 'TRIES', align: 'right' },
+    { head: 'TIME', align: 'right' },
+  ];
+  const rows = run.tasks.map((task) => [
+    task.subject,
+    task.outcome ?? task.state,
+    ...(isBackup ? backupCells(task) : []),
+    task.device ?? NOTHING,
+    String(task.attempts),
+    formatElapsed(task.startedAt, task.finishedAt, nowMs),
+  ]);
+  output.table(columns, rows);
+}
+
+function backupCells(task: TaskView): string[] {
+  const point = task.outcome === 'ok' || task.outcome === 'warning' ? task.savesetId : null;
+  return [task.type ?? NOTHING, task.consistency?.reached ?? NOTHING, point ?? NOTHING];
+}
+
+function writePhases(output: Output, run: RunView): void {
+  const used = phaseNames.filter((phase) => run.tasks.some((task) => (task.phases[phase] ?? 0) > 0));
+  if (used.length === 0) return;
+  const columns: Column[] = [
+    subjectColumn(run),
+    ...used.map((phase) => ({ head: phase.toUpperCase(), align: 'right' as const })),
+  ];
+  const rows = run.tasks.map((task) => [
+    task.subject,
+    ...used.map((phase) => {
+      const ms = task.phases[phase];
+      return ms === undefined ? NOTHING : formatDuration(ms);
+    }),
+  ]);
+  output.table(columns, rows);
+  output.line();
+}
+
+const byteColumns = {
+  backup: ['provisioned', 'used', 'changed', 'skipped', 'read', 'stored'],
+  restore: ['provisioned', 'read', 'zero'],
+  verify: ['provisioned', 'read', 'zero'],
+} as const;
+
+function writeBytes(output: Output, run: RunView): void {
+  const names = byteColumns[run.kind];
+  const columns: Column[] = [
+    subjectColumn(run),
+    ...names.map((name) => ({
+      head: name === 'skipped' ? 'SKIPPED BY ABM' : name.toUpperCase(),
+      align: 'right' as const,
+    })),
+  ];
+  const rows = run.tasks.map((task) => [
+    task.subject,
+    ...names.map((name) => formatCount(task.counters[name])),
+  ]);
+  if (rows.length > 1) {
+    const total = names.map((name) => run.tasks.reduce((sum, task) => sum + task.counters[name], 0));
+    rows.push(['total', ...total.map(formatBytes)]);
+  }
+  output.table(columns, rows);
+}
+
+function writeNotes(output: Output, task: TaskView): void {
+  const lowered = task.consistency?.reason ?? null;
+  const texts = [task.error, lowered, task.waitsFor, ...task.warnings, ...task.retriedErrors];
+  if (texts.every((text) => text === null)) return;
+  output.line();
+  output.line(`${task.subject}:`);
+  if (task.error !== null) writeError(output, 'error', task.error);
+  task.retriedErrors.forEach((error, index) => writeError(output, `attempt ${index + 1}`, error));
+  for (const warning of task.warnings) writeAdvice(output, 'warning', warning);
+  if (lowered !== null) output.line(`  consistency: ${lowered}`);
+  if (task.waitsFor !== null) output.line(`  ${task.waitsFor}`);
+}
+
+function writeError(output: Output, label: string, error: WireError): void {
+  writeAdvice(output, label, error);
+  for (let cause = error.cause; cause !== undefined; cause = cause.cause) {
+    output.line(`    because: ${cause.message}`);
+  }
+}
+
+function writeAdvice(output: Output, label: string, fault: Pick<WireError, 'code' | 'message'>): void {
+  output.line(`  ${label}: ${fault.message} [${fault.code}]`);
+  output.line(`    ${errorTable[fault.code].help}`);
+}

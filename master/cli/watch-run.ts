@@ -1,0 +1,48 @@
+/** Waits for the end of a run with long polls, shows how it goes, and closes with its summary. */
+import { type RunView } from '../../shared/contract/api.ts';
+import { routes } from '../../shared/contract/routes.ts';
+import { ApiClient } from './api-client.ts';
+import { exitOfRun } from './exit-codes.ts';
+import { ProgressView } from './progress.ts';
+import { writeRunSummary } from './run-summary.ts';
+import { type Session } from './session.ts';
+
+/** Long enough to be cheap, short enough for a rate that falls to be seen. */
+const POLL_MS = 5_000;
+
+/** A run that changes all the time is not asked more often than a person can read. */
+const PAUSE_MS = 200;
+
+/** Resolves with the exit code of the run. @throws AppError `CANCELLED` after Ctrl-C, which leaves the run alone */
+export async function watchRun(session: Session, runId: number): Promise<number> {
+  const run = await waitForRun(session, runId);
+  session.output.result(run, () => writeRunSummary(session.output, run, session.clock.nowMs()));
+  return exitOfRun(run);
+}
+
+async function waitForRun(session: Session, runId: number): Promise<RunView> {
+  await using api = await ApiClient.open(session.dataDir);
+  const progress = new ProgressView(session.output);
+  try {
+    let run = await api.call(routes.showRun, { params: { id: runId }, query: {} }, session.signal);
+    while (run.state !== 'done') {
+      progress.show(run, session.clock.nowMs());
+      const query = { after: run.revision, waitMs: POLL_MS };
+      await session.clock.sleep(PAUSE_MS, session.signal);
+      run = await api.call(routes.showRun, { params: { id: runId }, query }, session.signal);
+    }
+    return run;
+  } catch (error) {
+    progress.close();
+    if (session.signal.aborted) sayThatItGoesOn(session, runId);
+    throw error;
+  } finally {
+    progress.close();
+  }
+}
+
+function sayThatItGoesOn({ output }: Session, runId: number): void {
+  output.note(
+    `Run ${runId} goes on. Watch it with "blockhouse run watch ${runId}", end it with "blockhouse run cancel ${runId}".`,
+  );
+}
