@@ -65,7 +65,7 @@ async function answer(
   wanted: Wanted,
 ): Promise<number> {
   const { url, path, rule } = wanted;
-  if (rule?.action === 'drop') return (request.destroy(), 599);
+  if (rule?.action === 'drop') return (request.socket.destroy(), 599);
   if (rule?.action === 'status' || rule?.action === 'http503-html')
     return refuse(response, rule.status ?? 503);
   if (!wanted.known) return refuse(response, 401, { 'WWW-Authenticate': 'Basic realm="VMware HTTP server"' });

@@ -36,7 +36,7 @@ export async function serveSoap(
 ): Promise<void> {
   const session = site.sessions.fromCookie(request.headers.cookie);
   const text = await readBody(request);
-  if (text === undefined) return void request.destroy();
+  if (text === undefined) return void request.socket.destroy();
   let call: DecodedCall | undefined;
   let refused: SimFault | undefined;
   try {
@@ -79,7 +79,7 @@ async function deliver(delivery: Delivery): Promise<void> {
   const rule = call === undefined ? undefined : site.faults.take(record.method, record.names, 'call');
   if (rule?.delayMs !== undefined) await sleep(rule.delayMs);
   record.outcome = rule?.fault ?? rule?.action ?? 'pending';
-  if (rule?.action === 'drop') return void request.destroy();
+  if (rule?.action === 'drop') return void request.socket.destroy();
   if (rule?.action === 'http503-html')
     return send(response, 503, 'text/html', '<html><body><h1>503 Service Unavailable</h1></body></html>');
   if (rule?.action === 'status') return send(response, rule.status ?? 500, 'text/plain', 'scripted');
@@ -88,7 +88,7 @@ async function deliver(delivery: Delivery): Promise<void> {
     rule?.fault === undefined || call === undefined
       ? await run()
       : faultAnswer(site, scriptedFault(rule.fault, call.target, '[ds1] scripted'));
-  if (rule?.action === 'drop-after') return void request.destroy();
+  if (rule?.action === 'drop-after') return void request.socket.destroy();
   if (rule?.fault === undefined) record.outcome = outcomeOf(answer);
   const body = spoil(answer.body, rule);
   if (body === answer.body) await site.calls.dump(record, 'res', body);
