@@ -14,15 +14,16 @@ const compressor = new binding.CCtx();
 compressor.setParameter(binding.CParameter.compressionLevel, LEVEL);
 const decompressor = new binding.DCtx();
 
-/** Writes the payload of `plain` to `into`, which is at least as long, and says how it is coded and how long it is. */
+/**
+ * Codes `plain`: for `zstd` the payload is the first `length` bytes of `into`, which has room for as many bytes as `plain`;
+ * for `none` it is `plain` itself, and `into` holds nothing of use.
+ */
 export function compress(
   plain: Uint8Array,
   into: Uint8Array,
 ): { readonly codec: Codec; readonly length: number } {
   const length = compressedLength(plain, into.subarray(0, Math.floor(plain.length * WORTH)));
-  if (length > 0) return { codec: 'zstd', length };
-  into.set(plain);
-  return { codec: 'none', length: plain.length };
+  return length > 0 ? { codec: 'zstd', length } : { codec: 'none', length: plain.length };
 }
 
 /** Zero when the result does not fit: zstd then says so by throwing, and has no other failure with sound parameters. */

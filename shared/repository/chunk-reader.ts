@@ -1,0 +1,198 @@
+/**
+ * Reads chunks back, each proven by its id. A place that is wrong or damaged is no loss while another record with the id is
+ * on the device: the lookup is opened then, once, and tells.
+ */
+import { AppError, hasCode, isAppError } from '../base/errors.ts';
+import { invalid } from '../format/byte-reader.ts';
+import { type ChunkAddress } from '../format/disk-index.ts';
+import { toHex } from '../format/hash.ts';
+import { packName } from '../format/names.ts';
+import { CHUNK_HEADER_BYTES, MAX_STORED_BYTES } from '../format/pack.ts';
+import { type ChunkLookup, type ChunkPlace } from './chunk-lookup.ts';
+import { type WantedChunk, decodeRecord } from './decode-record.ts';
+import { forEachLimit } from './lanes.ts';
+import { type ReadGroup, groupReads, recordBytes } from './read-groups.ts';
+import { type Storage } from './storage.ts';
+
+/** The largest record; a chunk and a group of records are not larger. */
+const BUFFER_BYTES = CHUNK_HEADER_BYTES + MAX_STORED_BYTES;
+
+/** As `decodeRecord`; one that hands the work to a thread gets and fills shared memory. */
+export type RecordDecoder = (
+  record: Uint8Array,
+  chunk: WantedChunk,
+  into: Uint8Array,
+) => void | Promise<void>;
+
+export interface ReadManyOptions<R> {
+  readonly signal: AbortSignal;
+  /** Reads in flight; each holds up to 8 MiB. */
+  readonly concurrency: number;
+  /** Told of a chunk that is lost instead of ending with its error. */
+  readonly onLost?: (ref: R, error: AppError) => void;
+}
+
+/** Owns its buffers. Calls may overlap. */
+export class ChunkReader implements AsyncDisposable {
+  readonly #storage: Storage;
+  readonly #openLookup: (() => Promise<ChunkLookup>) | undefined;
+  readonly #decode: RecordDecoder;
+  readonly #buffers: Uint8Array[] = [];
+  #lookup: Promise<ChunkLookup> | undefined;
+  #detours = 0;
+
+  constructor(storage: Storage, lookup?: () => Promise<ChunkLookup>, decode: RecordDecoder = decodeRecord) {
+    this.#storage = storage;
+    this.#openLookup = lookup;
+    this.#decode = decode;
+  }
+
+  /** Chunks that were not sound where they were noted, but elsewhere on the device. */
+  get detours(): number {
+    return this.#detours;
+  }
+
+  /**
+   * Fills the first `plainLength` bytes of `into`.
+   * @throws AppError `REPO_CHUNK_DAMAGED`, `REPO_CHUNK_MISSING`, or what the storage says
+   */
+  async read(ref: ChunkAddress, into: Uint8Array): Promise<void> {
+    const buffer = this.#take();
+    try {
+      await this.#readAt(ref, ref, { buffer, into });
+    } catch (error) {
+      if (!isOfThisRecord(error)) throw error;
+      if (!(await this.#readElsewhere(ref, { buffer, into }))) throw lost(ref, error);
+      this.#detours++;
+    } finally {
+      this.#buffers.push(buffer);
+    }
+  }
+
+  /**
+   * Reads chunks in the order given, neighbours of a pack together, several reads in flight. `onChunk` gets bytes that are
+   * valid until it resolves; calls for different chunks overlap. The first error ends everything.
+   */
+  async readMany<R extends ChunkAddress>(
+    refs: Iterable<R>,
+    options: ReadManyOptions<R>,
+    onChunk: (ref: R, bytes: Uint8Array) => void | Promise<void>,
+  ): Promise<void> {
+    await forEachLimit(groupReads(refs), options.concurrency, async (group) => {
+      options.signal.throwIfAborted();
+      const records = this.#take();
+      const into = this.#take();
+      try {
+        const bytes = await this.#readGroup(group, records);
+        for (const ref of group.refs) {
+          options.signal.throwIfAborted();
+          const record = bytes.subarray(ref.offset - group.offset).subarray(0, recordBytes(ref));
+          const isRead = await this.#decodeOrRead(ref, record, { into, onLost: options.onLost });
+          if (isRead) await onChunk(ref, into.subarray(0, ref.plainLength));
+        }
+      } finally {
+        this.#buffers.push(records, into);
+      }
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#buffers.length = 0;
+    this.#lookup = undefined;
+    return Promise.resolve();
+  }
+
+  /** As much of the group as there is; nothing when it cannot be read at once: its chunks are then tried one by one. */
+  async #readGroup(group: ReadGroup<ChunkAddress>, buffer: Uint8Array): Promise<Uint8Array> {
+    if (group.lengthBytes > buffer.length) return new Uint8Array();
+    try {
+      const into = buffer.subarray(0, group.lengthBytes);
+      return into.subarray(0, await this.#storage.readRange(packName(group.packId), group.offset, into));
+    } catch (error) {
+      if (!isOfThisRecord(error)) throw error;
+      return new Uint8Array();
+    }
+  }
+
+  /** False when the chunk is lost and somebody was told. */
+  async #decodeOrRead<R extends ChunkAddress>(
+    ref: R,
+    record: Uint8Array,
+    to: { readonly into: Uint8Array; readonly onLost: ReadManyOptions<R>['onLost'] },
+  ): Promise<boolean> {
+    try {
+      await this.#decode(record, ref, to.into);
+      return true;
+    } catch (error) {
+      if (!isOfThisRecord(error)) throw error;
+    }
+    try {
+      await this.read(ref, to.into);
+      return true;
+    } catch (error) {
+      if (to.onLost === undefined || !isAppError(error) || !isLoss(error)) throw error;
+      to.onLost(ref, error);
+      return false;
+    }
+  }
+
+  async #readAt(chunk: WantedChunk, place: ChunkPlace, buffers: Buffers): Promise<void> {
+    const name = packName(place.packId);
+    const length = recordBytes(place);
+    if (length > buffers.buffer.length)
+      throw invalid(`a record of "${name}"`, `it cannot have ${length} bytes`);
+    const record = buffers.buffer.subarray(0, length);
+    const done = await this.#storage.readRange(name, place.offset, record);
+    if (done < length) throw invalid(`"${name}"`, `it ends at byte ${place.offset + done}`);
+    await this.#decode(record, chunk, buffers.into);
+  }
+
+  async #readElsewhere(ref: ChunkAddress, buffers: Buffers): Promise<boolean> {
+    if (this.#openLookup === undefined) return false;
+    this.#lookup ??= this.#openLookup();
+    for (const place of (await this.#lookup).findAll(ref.id)) {
+      if (place.packId === ref.packId && place.offset === ref.offset) continue;
+      try {
+        await this.#readAt(ref, place, buffers);
+        return true;
+      } catch (error) {
+        if (!isOfThisRecord(error)) throw error;
+      }
+    }
+    return false;
+  }
+
+  #take(): Uint8Array {
+    return this.#buffers.pop() ?? new Uint8Array(new SharedArrayBuffer(BUFFER_BYTES));
+  }
+}
+
+interface Buffers {
+  readonly buffer: Uint8Array;
+  readonly into: Uint8Array;
+}
+
+/** Whether another record with the same chunk may still do; a device that does not answer has none. */
+function isOfThisRecord(error: unknown): boolean {
+  return hasCode(
+    error,
+    'FORMAT_INVALID',
+    'FORMAT_VERSION_UNKNOWN',
+    'REPO_OBJECT_MISSING',
+    'REPO_READ_FAILED',
+  );
+}
+
+function isLoss(error: AppError): boolean {
+  return hasCode(error, 'REPO_CHUNK_DAMAGED', 'REPO_CHUNK_MISSING', 'REPO_READ_FAILED');
+}
+
+function lost(ref: ChunkAddress, cause: unknown): unknown {
+  if (hasCode(cause, 'REPO_READ_FAILED')) return cause;
+  const chunkId = toHex(ref.id);
+  const facts = { packId: ref.packId, offset: ref.offset, chunkId };
+  const where = `chunk ${chunkId.slice(0, 16)} at byte ${ref.offset} of pack ${ref.packId}`;
+  return hasCode(cause, 'REPO_OBJECT_MISSING')
+    ? new AppError('REPO_CHUNK_MISSING', `Cannot read ${where}: the pack is not there`, facts, cause)
+    : new AppError('REPO_CHUNK_DAMAGED', `Cannot read ${where}: it is damaged`, facts, cause);
+}
