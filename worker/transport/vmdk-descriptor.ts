@@ -47,7 +47,7 @@ export interface VmdkDescriptor {
   readonly ddb: ReadonlyMap<string, string>;
 }
 
-/** Where the bytes of a flat disk lie. */
+/** Where the bytes of a flat disk lie; `file` is a plain name in the descriptor's folder. */
 export interface FlatExtent {
   readonly file: string;
   readonly offsetBytes: number;
@@ -134,11 +134,24 @@ export function frozenFlatExtent(descriptor: VmdkDescriptor, name: string): Flat
   if (more.length > 0) throw invalid(name, `it is split into ${descriptor.extents.length} extents`);
   if (!FLAT_TYPES.has(extent.type)) throw invalid(name, `its extent is of type "${extent.type}", not flat`);
   if (extent.file === null || extent.file === '') throw invalid(name, 'its extent names no file');
+  if (/[/\\]/.test(extent.file)) throw invalid(name, `its extent "${extent.file}" is not beside it`);
   const lengthBytes = extent.sectors * SECTOR_BYTES;
   const offsetBytes = extent.offsetSectors * SECTOR_BYTES;
   if (lengthBytes + offsetBytes > MAX_DISK_BYTES)
     throw invalid(name, `its extent has ${extent.sectors} sectors`);
   return { file: extent.file, offsetBytes, lengthBytes };
+}
+
+/**
+ * The flat extent of the descriptor in `bytes`, which must hold the whole disk.
+ * @throws AppError like `parseDescriptor` and `frozenFlatExtent`
+ */
+export function flatExtentOf(bytes: Uint8Array, name: string, capacityBytes: number): FlatExtent {
+  const extent = frozenFlatExtent(parseDescriptor(bytes, name), name);
+  if (extent.lengthBytes < capacityBytes) {
+    throw invalid(name, `it describes ${extent.lengthBytes} bytes, the disk has ${capacityBytes}`);
+  }
+  return extent;
 }
 
 function refuseDelta(descriptor: VmdkDescriptor, name: string): void {

@@ -2,6 +2,7 @@ import { assert } from 'chai';
 import { type AppError } from '../../../../shared/base/errors.ts';
 import {
   encodeFlatDescriptor,
+  flatExtentOf,
   frozenFlatExtent,
   parseDescriptor,
 } from '../../../../worker/transport/vmdk-descriptor.ts';
@@ -96,6 +97,7 @@ describe('frozenFlatExtent', () => {
     ['a sparse workstation disk', FLAT.replace('VMFS "', 'SPARSE "'), 'TRANSPORT_DESCRIPTOR_INVALID'],
     ['a raw device', FLAT.replace('VMFS "', 'VMFSRDM "'), 'TRANSPORT_DESCRIPTOR_INVALID'],
     ['an extent without file', FLAT.replace(/VMFS ".*"/, 'VMFS'), 'TRANSPORT_DESCRIPTOR_INVALID'],
+    ['an extent in another folder', FLAT.replace('"db 01', '"../db 01'), 'TRANSPORT_DESCRIPTOR_INVALID'],
     ['an impossible length', FLAT.replace('2048', '999999999999999'), 'TRANSPORT_DESCRIPTOR_INVALID'],
   ];
   for (const [what, text, code] of refused) {
@@ -105,6 +107,15 @@ describe('frozenFlatExtent', () => {
       assert.include(error.message, '"x.vmdk"');
     });
   }
+});
+
+describe('flatExtentOf', () => {
+  it('takes an extent as long as the disk or longer, and refuses a shorter one', () => {
+    assert.equal(flatExtentOf(bytes(FLAT), 'x.vmdk', 1_048_576).lengthBytes, 1_048_576);
+    const error = failure(() => flatExtentOf(bytes(FLAT), 'x.vmdk', 1_048_577));
+    assert.equal(error.code, 'TRANSPORT_DESCRIPTOR_INVALID');
+    assert.include(error.message, 'the disk has 1048577');
+  });
 });
 
 describe('encodeFlatDescriptor', () => {
