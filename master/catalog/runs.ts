@@ -70,6 +70,7 @@ export function runTable(database: Database) {
   const streams = database.prepare<[number, string, number]>(
     'UPDATE runs SET streams = ?, streams_why = ? WHERE run_id = ?',
   );
+  const setWarnings = database.prepare<[string, number]>('UPDATE runs SET warnings = ? WHERE run_id = ?');
   const counts = database.prepare<[number], RunCounts>(
     `SELECT count(*) AS tasks, coalesce(sum(outcome IN ('ok', 'warning')), 0) AS succeeded,
        coalesce(sum(outcome = 'failed'), 0) AS failed FROM tasks WHERE run_id = ?`,
@@ -94,6 +95,9 @@ export function runTable(database: Database) {
     },
     counts: (runId: number): RunCounts => counts.get(runId) ?? { tasks: 0, succeeded: 0, failed: 0 },
     setStreams: (runId: number, count: number, why: string): void => void streams.run(count, why, runId),
+    setWarnings(runId: number, warnings: readonly Warning[]): void {
+      setWarnings.run(JSON.stringify(warnings), runId);
+    },
     finish(runId: number, outcome: RunOutcome, finishedAt: string, revision: number): void {
       finish.run(outcome, finishedAt, revision, runId);
     },

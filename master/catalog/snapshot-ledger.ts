@@ -19,10 +19,12 @@ export interface LedgerEntry {
   readonly taskId: number;
   readonly token: number;
   readonly intentAt: string;
+  /** When a look found nothing of that name; null: it may exist. */
+  readonly absentAt: string | null;
   readonly error: WireError | null;
 }
 
-export type NewEntry = Omit<LedgerEntry, 'state' | 'snapshotMoref' | 'error'>;
+export type NewEntry = Omit<LedgerEntry, 'state' | 'snapshotMoref' | 'absentAt' | 'error'>;
 
 interface Row {
   readonly snapshot_name: string;
@@ -35,6 +37,7 @@ interface Row {
   readonly task_id: number;
   readonly token: number;
   readonly intent_at: string;
+  readonly absent_at: string | null;
   readonly error: string | null;
 }
 
@@ -54,6 +57,9 @@ export function ledgerTable(database: Database) {
   const failed = database.prepare<[string, string]>(
     `UPDATE snapshot_ledger SET state = 'failed', error = ? WHERE snapshot_name = ? AND state != 'removed'`,
   );
+  const absent = database.prepare<[string, string]>(
+    'UPDATE snapshot_ledger SET absent_at = ?, error = NULL WHERE snapshot_name = ?',
+  );
   const owner = database.prepare<[string], { token: number }>(
     'SELECT token FROM snapshot_ledger WHERE snapshot_name = ?',
   );
@@ -71,6 +77,7 @@ export function ledgerTable(database: Database) {
     created: (name: string, moref: string, token: number): boolean =>
       created.run(moref, name, token).changes > 0,
     removed: (name: string, at: string): void => void removed.run(at, name),
+    absent: (name: string, at: string): void => void absent.run(at, name),
     failed: (name: string, error: WireError): void => void failed.run(JSON.stringify(error), name),
     tokenOf: (name: string): number | undefined => owner.get(name)?.token,
     open: (): readonly LedgerEntry[] => openAll.all().map(fromRow),
@@ -93,6 +100,7 @@ function fromRow(row: Row): LedgerEntry {
     taskId: row.task_id,
     token: row.token,
     intentAt: row.intent_at,
+    absentAt: row.absent_at,
     error: row.error === null ? null : (JSON.parse(row.error) as WireError),
   };
 }

@@ -58,14 +58,13 @@ function byPath(a: Candidate, b: Candidate): number {
   return a.moref < b.moref ? -1 : 1;
 }
 
+const OPTIONS = { nocase: true, dot: true, nonegate: true, noextglob: true };
+/** Everything but `*`, `?` and `/` stands for itself: names of VMs are full of brackets and braces. */
+const SPECIAL = /[^\p{L}\p{N}\s*?/_-]/gu;
+
 function matcher(pattern: string): Matcher {
   try {
-    const matches = picomatch(pattern, {
-      nocase: true,
-      dot: true,
-      nonegate: true,
-      bash: !pattern.includes('/'),
-    });
+    const matches = picomatch(pattern.replace(SPECIAL, '\\$&'), OPTIONS);
     return pattern.includes('/') ? (vm) => matches(vm.inventoryPath) : (vm) => matches(vm.name);
   } catch (error) {
     throw new AppError('USAGE_INVALID', `Cannot use the pattern "${pattern}"`, { pattern }, error);

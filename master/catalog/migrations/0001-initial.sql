@@ -148,6 +148,8 @@ CREATE TABLE snapshot_ledger (
   task_id         INTEGER NOT NULL,
   token           INTEGER NOT NULL,
   intent_at       TEXT NOT NULL,
+  -- A look found nothing of that name. An intent stays open for a while all the same: CreateSnapshot may still be on its way.
+  absent_at       TEXT,
   removed_at      TEXT,
   error           TEXT
 ) STRICT;

@@ -1,0 +1,60 @@
+/** What the dispatcher needs of the world, so that its tests need no device and no vSphere. app.ts gives the real ones. */
+import { type DeviceAccess, type ServerAccess } from '../../shared/contract/ipc.ts';
+import { type SavesetDiskRecord } from '../catalog/saveset-disks.ts';
+import { type SavesetRecord } from '../catalog/savesets.ts';
+
+/** A manifest on a device, and the digest of its bytes. */
+export interface StoredSaveset {
+  readonly sha256: string;
+  readonly attempt: number;
+  readonly record: SavesetRecord;
+  readonly disks: readonly SavesetDiskRecord[];
+}
+
+/** Savesets on devices. Every call opens the device anew and checks that it is the one that is meant. */
+export interface SavesetKeeper {
+  /** Why the device cannot be used now; undefined when it can. */
+  whyOffline(device: DeviceAccess): Promise<string | undefined>;
+  /** @throws AppError `REPO_OBJECT_MISSING`, `FORMAT_INVALID`, `DEVICE_OFFLINE` */
+  read(device: DeviceAccess, savesetId: string): Promise<StoredSaveset>;
+  isSealed(device: DeviceAccess, savesetId: string): Promise<boolean>;
+  seal(device: DeviceAccess, savesetId: string, by: { token: number; sealedAt: string }): Promise<void>;
+  /** Removes what an attempt wrote; nothing to remove is fine. */
+  discard(device: DeviceAccess, savesetId: string): Promise<void>;
+}
+
+export interface SnapshotRef {
+  readonly vmMoref: string;
+  readonly snapshotName: string;
+}
+
+/** `absent` also when the VM itself is gone. */
+export type Removal =
+  | { readonly snapshotName: string; readonly result: 'removed' | 'absent' }
+  | { readonly snapshotName: string; readonly result: 'failed'; readonly error: unknown };
+
+export interface SnapshotCleaner {
+  /** Finds each by its exact name and removes it, in one session. @throws AppError when there is no session */
+  remove(
+    server: ServerAccess,
+    snapshots: readonly SnapshotRef[],
+    signal: AbortSignal,
+  ): Promise<readonly Removal[]>;
+}
+
+/** One worker process as its link sees it. */
+export interface WorkerProcess {
+  readonly pid: number;
+  send(message: object): void;
+  /** At once, without asking. */
+  kill(): void;
+  onMessage(listener: (raw: unknown) => void): void;
+  /** Called once, with what is known of why. */
+  onExit(listener: (how: string) => void): void;
+}
+
+/** Starts workers. */
+export interface WorkerForge {
+  /** @throws AppError `WORKER_START_FAILED` */
+  fork(): WorkerProcess;
+}

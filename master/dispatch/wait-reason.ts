@@ -1,0 +1,49 @@
+/** Why a queued task does not run, in one sentence that names what it waits for. Pure. */
+import { formatDuration } from '../../shared/base/units.ts';
+
+export interface DeviceOccupancy {
+  readonly name: string;
+  readonly free: number;
+  readonly holders: readonly { readonly runId: number; readonly taskId: number | null }[];
+}
+
+export interface WaitInput {
+  /** Of the attempt that comes next, from 1. */
+  readonly attempt: number;
+  readonly pauseMs: number;
+  /** The task that works on the same VM now. */
+  readonly busyWith: { readonly runId: number; readonly taskId: number } | undefined;
+  /** A snapshot of ours is still on the VM. */
+  readonly leftOver: string | undefined;
+  readonly setting: number;
+  readonly inUse: number;
+  readonly devices: readonly DeviceOccupancy[];
+}
+
+export function waitReason(input: WaitInput): string {
+  const { pauseMs, attempt, busyWith, leftOver, setting, inUse } = input;
+  if (pauseMs > 0) return `waits ${pauseText(pauseMs)} before attempt ${attempt}`;
+  if (busyWith !== undefined) {
+    return `waits for run ${busyWith.runId}, task ${busyWith.taskId}, which works on the same VM`;
+  }
+  if (leftOver !== undefined)
+    return `waits until the snapshot "${leftOver}" of an earlier attempt is removed`;
+  if (inUse >= setting) return `waits for its turn: ${inUse} of ${setting} streams of this run are in use`;
+  const device = input.devices[0];
+  if (device === undefined) return 'waits for a device';
+  if (input.devices.some((other) => other.free > 0)) return 'waits for a worker to start';
+  const names = input.devices.map((other) => `"${other.name}"`).join(' or ');
+  return `waits for a stream of device ${names}, ${holderText(device)}`;
+}
+
+function pauseText(ms: number): string {
+  return ms < 10_000 ? `${Math.ceil(ms / 1000)} s` : formatDuration(ms);
+}
+
+function holderText(device: DeviceOccupancy): string {
+  const holder = device.holders[0];
+  if (holder === undefined) return 'which has none';
+  const task = holder.taskId === null ? '' : `, task ${holder.taskId}`;
+  const more = device.holders.length > 1 ? ` and ${device.holders.length - 1} more` : '';
+  return `held by run ${holder.runId}${task}${more}`;
+}
