@@ -107,6 +107,10 @@ function sendRange(response: ServerResponse, file: Uint8Array, range: string, ac
     'content-range': contentRange,
     ...(isChunked ? {} : { 'content-length': body.length }),
   });
+  sendBody(response, body, act);
+}
+
+function sendBody(response: ServerResponse, body: Buffer, act: Act | undefined): void {
   const half = body.subarray(0, body.length >> 1);
   if (act?.kind === 'cut') response.write(half, () => response.destroy());
   else if (act?.kind === 'stall') response.write(half);

@@ -1,0 +1,54 @@
+import { assert } from 'chai';
+import { randomFillSync } from 'node:crypto';
+import { chunkIdOf } from '../../../../shared/format/hash.ts';
+import { createTable, insert } from '../../../../shared/repository/chunk-lookup-table.ts';
+import { decompress } from '../../../../shared/repository/compression.ts';
+import { codeBatch, isZero } from '../../../../worker/pipeline/code-chunk.ts';
+
+describe('isZero', () => {
+  it('sees a single bit anywhere', () => {
+    for (const length of [1, 2, 3, 511, 4096]) {
+      const bytes = new Uint8Array(length);
+      assert.isTrue(isZero(bytes));
+      for (const at of new Set([0, length >> 1, length - 1])) {
+        bytes[at] = 1;
+        assert.isFalse(isZero(bytes), `${at} of ${length}`);
+        bytes[at] = 0;
+      }
+    }
+  });
+
+  it('holds for nothing at all', () => assert.isTrue(isZero(new Uint8Array())));
+});
+
+describe('codeBatch', () => {
+  it('tells zeros, known chunks, and fresh ones with their coded form', () => {
+    const memory = new SharedArrayBuffer(10 * 4096);
+    const plain = [0, 1, 2, 3].map((i) => Buffer.from(memory, i * 4096, 4096));
+    plain[1]!.fill('again and ');
+    plain[2]!.fill('known');
+    randomFillSync(plain[3]!);
+    const lookup = createTable(16);
+    insert(lookup, chunkIdOf(plain[2]!), { packNo: 0, offset: 36, storedLength: 1, plainLength: 4096 });
+    const chunks = plain.map((bytes, i) => ({
+      inputAt: bytes.byteOffset,
+      length: 4096,
+      outputAt: (5 + i) * 4096,
+      outputLength: 4096,
+    }));
+
+    const { chunks: coded, ids } = codeBatch({ memory, chunks, lookup });
+
+    assert.deepEqual(
+      coded.map(({ kind, codec }) => `${kind} ${codec}`),
+      ['zero none', 'fresh zstd', 'known none', 'fresh none'],
+    );
+    assert.equal(coded[3]!.storedLength, 4096);
+    for (const i of [1, 2, 3]) {
+      assert.isTrue(Buffer.from(ids.subarray(i * 32, i * 32 + 32)).equals(chunkIdOf(plain[i]!)));
+    }
+    const back = Buffer.alloc(4096);
+    decompress('zstd', new Uint8Array(memory, 6 * 4096, coded[1]!.storedLength), back);
+    assert.isTrue(back.equals(plain[1]!));
+  });
+});
