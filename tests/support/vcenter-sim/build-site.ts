@@ -7,7 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type DatastoreConfig, type SiteConfig, type VmConfig } from './config.ts';
 import { SimCluster, SimDatastore, SimFolder, SimHost, SimNetwork } from './model/places.ts';
-import { SimVm } from './model/sim-vm.ts';
+import { SimVm, type VmFacts } from './model/sim-vm.ts';
 import { addDisk } from './add-disk.ts';
 import { Site } from './site.ts';
 import { Moref } from './values.ts';
@@ -75,31 +75,10 @@ export async function addVm(site: Site, row: VmConfig): Promise<SimVm> {
   const host = pick(site.hosts, row.host, `host of "${row.name}"`);
   const folder = folderAt(site, row.folder ?? '');
   const ref = new Moref('VirtualMachine', site.inventory.newId('vm'));
-  const vm = new SimVm(
-    {
-      ref,
-      name: row.name,
-      folder,
-      datastore,
-      dir: row.name,
-      pool: site.cluster!.pool,
-      network: site.network!.ref,
-      uuid: uuidFrom(`bios ${row.name}`),
-      instanceUuid: uuidFrom(`instance ${row.name}`),
-      template: row.template ?? false,
-      hwVersion: row.hwVersion ?? 19,
-      guestOs: row.guestOs ?? 'linux',
-      firmware: row.firmware ?? 'bios',
-      annotation: row.annotation ?? '',
-      cpus: row.cpus ?? 2,
-      memoryMb: row.memoryMb ?? 4096,
-      nvram: row.nvram ?? true,
-      scsiSharedBus: row.scsiSharedBus ?? 'noSharing',
-    },
-    host,
-    row.powerState ?? (row.template === true ? 'poweredOff' : 'poweredOn'),
-    row.toolsRunning ?? true,
-  );
+  const places = { folder, datastore, pool: site.cluster!.pool, network: site.network!.ref };
+  const facts = { ...ownFacts(row), ...places, ref };
+  const powerState = row.powerState ?? (row.template === true ? 'poweredOff' : 'poweredOn');
+  const vm = new SimVm(facts, host, powerState, row.toolsRunning ?? true);
   await writeVmFiles(vm);
   for (const disk of row.disks) await addDisk(site, vm, disk);
   vm.trackingWanted = (row.cbt ?? false) && vm.canTrack;
@@ -109,6 +88,24 @@ export async function addVm(site: Site, row: VmConfig): Promise<SimVm> {
   site.vms.set(row.name, vm);
   site.inventory.add(vm);
   return vm;
+}
+
+const VM_DEFAULTS = {
+  template: false,
+  hwVersion: 19,
+  guestOs: 'linux',
+  firmware: 'bios',
+  annotation: '',
+  cpus: 2,
+  memoryMb: 4096,
+  nvram: true,
+  scsiSharedBus: 'noSharing',
+} as const;
+
+function ownFacts(row: VmConfig): Omit<VmFacts, 'ref' | 'folder' | 'datastore' | 'pool' | 'network'> {
+  const { name } = row;
+  const ids = { uuid: uuidFrom(`bios ${name}`), instanceUuid: uuidFrom(`instance ${name}`) };
+  return { ...VM_DEFAULTS, ...row, ...ids, name, dir: name };
 }
 
 function pick<T>(from: ReadonlyMap<string, T>, name: string | undefined, what: string): T {

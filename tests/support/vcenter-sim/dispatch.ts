@@ -12,7 +12,7 @@ import { vmMethods } from './methods/vm-methods.ts';
 import { type SimObject } from './model/inventory.ts';
 import { isManagedSubtype } from './schema/schema.ts';
 import { type Session } from './sessions.ts';
-import { invalidRequest, noPermission, notAuthenticated, objectGone, SimFault } from './sim-fault.ts';
+import { invalidRequest, noPermission, notAuthenticated, objectGone, type SimFault } from './sim-fault.ts';
 import { type Site } from './site.ts';
 import { type Value } from './values.ts';
 import { escapeXml, parseXml, XmlError } from './xml.ts';

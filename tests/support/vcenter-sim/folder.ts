@@ -65,11 +65,12 @@ async function answer(
   wanted: Wanted,
 ): Promise<number> {
   const { url, path, rule } = wanted;
-  if (rule?.action === 'drop') return (request.socket.destroy(), 599);
-  if (rule?.action === 'status' || rule?.action === 'http503-html')
-    return refuse(response, rule.status ?? 503);
-  if (!wanted.known) return refuse(response, 401, { 'WWW-Authenticate': 'Basic realm="VMware HTTP server"' });
-  if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405);
+  if (rule?.action === 'drop') {
+    request.socket.destroy();
+    return 599;
+  }
+  const refusal = refusedBefore(request, wanted);
+  if (refusal !== undefined) return refuse(response, refusal, refusal === 401 ? CHALLENGE : {});
   const datastore = site.datastores.get(url.searchParams.get('dsName') ?? '');
   if (datastore === undefined || url.searchParams.get('dcPath') !== site.datacenter.name)
     return refuse(response, 404);
@@ -82,6 +83,15 @@ async function answer(
   if (size === undefined) return refuse(response, 404);
   if (isBusy(site, file)) return refuse(response, 500);
   return sendFile(site, request, response, { file, size, rule });
+}
+
+const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="VMware HTTP server"' };
+
+/** What is wrong with the request whatever file it is for. */
+function refusedBefore(request: IncomingMessage, { rule, known }: Wanted): number | undefined {
+  if (rule?.action === 'status' || rule?.action === 'http503-html') return rule.status ?? 503;
+  if (!known) return 401;
+  return request.method === 'GET' || request.method === 'HEAD' ? undefined : 405;
 }
 
 /** True for a file that a running machine writes, and for all files of a disk that is being consolidated. */

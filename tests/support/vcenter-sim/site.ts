@@ -14,7 +14,7 @@ import {
   type SimHost,
   type SimNetwork,
 } from './model/places.ts';
-import { SimSnapshot, type SimVm } from './model/sim-vm.ts';
+import { SimSnapshot, SimVm } from './model/sim-vm.ts';
 import { Sessions } from './sessions.ts';
 import { scriptedFault, type SimFault } from './sim-fault.ts';
 import { SimTask, Tasks } from './tasks.ts';
@@ -104,5 +104,5 @@ export function namesOf(object: SimObject | undefined): string[] {
 function vmOf(object: SimObject): SimVm | undefined {
   if (object instanceof SimSnapshot) return object.vm;
   if (object instanceof SimTask) return object.spec.vm;
-  return object.ref.type === 'VirtualMachine' ? (object as SimVm) : undefined;
+  return object instanceof SimVm ? object : undefined;
 }

@@ -11,13 +11,14 @@ import { type Session } from './sessions.ts';
 import { invalidRequest, scriptedFault, SimFault } from './sim-fault.ts';
 import { namesOf, type Site } from './site.ts';
 
+const SOAP_TYPE = 'text/xml; charset=utf-8';
 const MAX_BODY_BYTES = 16 * 2 ** 20;
 const VERSIONS = ['7.0.3.0', '7.0.2.0', '7.0.1.0', '7.0.0.0', '6.7.3', '6.7', '6.5', '6.0', '5.5'];
 
 interface Answer {
   readonly status: number;
   readonly body: string;
-  readonly cookie?: string;
+  readonly cookie?: string | undefined;
 }
 
 /** The list of API versions, as at /sdk/vimServiceVersions.xml. */
@@ -71,29 +72,65 @@ interface Delivery {
   readonly call: DecodedCall | undefined;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  run(): Promise<Answer>;
+  readonly run: () => Promise<Answer>;
 }
 
 async function deliver(delivery: Delivery): Promise<void> {
-  const { site, record, call, request, response, run } = delivery;
+  const { site, record, call, request, response } = delivery;
   const rule = call === undefined ? undefined : site.faults.take(record.method, record.names, 'call');
   if (rule?.delayMs !== undefined) await sleep(rule.delayMs);
   record.outcome = rule?.fault ?? rule?.action ?? 'pending';
-  if (rule?.action === 'drop') return void request.socket.destroy();
-  if (rule?.action === 'http503-html')
-    return send(response, 503, 'text/html', '<html><body><h1>503 Service Unavailable</h1></body></html>');
-  if (rule?.action === 'status') return send(response, rule.status ?? 500, 'text/plain', 'scripted');
-  if (rule?.action === 'empty200') return send(response, 200, 'text/xml; charset=utf-8', '');
-  const answer =
-    rule?.fault === undefined || call === undefined
-      ? await run()
-      : faultAnswer(site, scriptedFault(rule.fault, call.target, '[ds1] scripted'));
-  if (rule?.action === 'drop-after') return void request.socket.destroy();
-  if (rule?.fault === undefined) record.outcome = outcomeOf(answer);
+  if (rule?.action === 'drop') {
+    request.socket.destroy();
+    return;
+  }
+  const instead = insteadOfCall(rule);
+  if (instead !== undefined) {
+    send(response, instead);
+    return;
+  }
+  const answer = await called(delivery, rule);
+  if (rule?.action === 'drop-after') {
+    request.socket.destroy();
+    return;
+  }
   const body = spoil(answer.body, rule);
   if (body === answer.body) await site.calls.dump(record, 'res', body);
-  if (answer.cookie !== undefined && !response.headersSent) response.setHeader('Set-Cookie', answer.cookie);
-  send(response, answer.status, 'text/xml; charset=utf-8', body);
+  send(response, { ...answer, body });
+}
+
+/** Answers that are given without carrying the call out. */
+function insteadOfCall(rule: FaultRule | undefined): (Answer & { type: string }) | undefined {
+  switch (rule?.action) {
+    case 'http503-html':
+      return {
+        status: 503,
+        type: 'text/html',
+        body: '<html><body><h1>503 Service Unavailable</h1></body></html>',
+      };
+    case 'status':
+      return { status: rule.status ?? 500, type: 'text/plain', body: 'scripted' };
+    case 'empty200':
+      return { status: 200, type: SOAP_TYPE, body: '' };
+    case undefined:
+    case 'cut-xml':
+    case 'malformed-xml':
+    case 'dtd':
+    case 'drop':
+    case 'delay':
+    case 'cut':
+    case 'drop-after':
+      return undefined;
+  }
+}
+
+async function called({ site, record, call, run }: Delivery, rule: FaultRule | undefined): Promise<Answer> {
+  if (rule?.fault !== undefined && call !== undefined) {
+    return faultAnswer(site, scriptedFault(rule.fault, call.target, '[ds1] scripted'));
+  }
+  const answer = await run();
+  record.outcome = outcomeOf(answer);
+  return answer;
 }
 
 const outcomeOf = (answer: Answer): string =>
@@ -165,12 +202,13 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-function send(response: ServerResponse, status: number, type: string, body: string): void {
+function send(response: ServerResponse, answer: Answer & { type?: string }): void {
   if (response.destroyed) return;
-  response.writeHead(status, {
-    'Content-Type': type,
-    'Content-Length': Buffer.byteLength(body),
+  if (answer.cookie !== undefined) response.setHeader('Set-Cookie', answer.cookie);
+  response.writeHead(answer.status, {
+    'Content-Type': answer.type ?? SOAP_TYPE,
+    'Content-Length': Buffer.byteLength(answer.body),
     'Cache-Control': 'no-cache',
   });
-  response.end(body);
+  response.end(answer.body);
 }

@@ -42,7 +42,9 @@ export async function openFlatLayer(names: LayerNames): Promise<Layer> {
     ...names,
     kind: 'flat',
     read: (offset, target) => readFully(file, offset, target),
-    write: async (offset, bytes) => void (await file.write(bytes, 0, bytes.length, offset)),
+    write: async (offset, bytes) => {
+      await file.write(bytes, 0, bytes.length, offset);
+    },
     resize: (capacityBytes) => file.truncate(capacityBytes),
     close: () => file.close(),
   };

@@ -16,7 +16,7 @@ const pages = new WeakMap<Session, Map<string, Data[]>>();
 
 function pagesOf(session: Session): Map<string, Data[]> {
   let mine = pages.get(session);
-  if (mine === undefined) pages.set(session, (mine = new Map()));
+  if (mine === undefined) pages.set(session, (mine = new Map<string, Data[]>()));
   return mine;
 }
 
