@@ -27,7 +27,7 @@ export async function serveFolder(
   response: ServerResponse,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', 'https://sim');
-  const path = decodeURIComponent(url.pathname.slice('/folder/'.length));
+  const path = decodePath(url.pathname.slice('/folder/'.length));
   const session = site.sessions.fromCookie(request.headers.cookie);
   const range = request.headers.range ?? '';
   const record = site.calls.add({
@@ -49,6 +49,15 @@ export async function serveFolder(
   });
   record.outcome = status < 400 ? 'ok' : String(status);
   record.durationMs = Date.now() - record.atMs;
+}
+
+/** The path in plain text; as it came, and so not found, when its escapes are broken. */
+function decodePath(escaped: string): string {
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    return escaped;
+  }
 }
 
 interface Wanted {

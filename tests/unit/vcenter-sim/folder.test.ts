@@ -60,7 +60,7 @@ describe('/folder of the simulated vCenter', () => {
   });
 
   it('answers 404 for what is not there, or lies outside of the datastore', async () => {
-    for (const path of ['vm1/none.vmdk', '..%2f..%2fsite.json', 'vm1'])
+    for (const path of ['vm1/none.vmdk', '..%2f..%2fsite.json', 'vm1', 'vm1/%zz'])
       assert.equal((await sim.folder(path)).status, 404);
     assert.equal((await sim.http('GET', `/folder/${FLAT}?dcPath=DC0&dsName=ds9`)).status, 404);
   });
