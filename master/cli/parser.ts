@@ -94,6 +94,7 @@ function commonOptions(): CommonArgv {
       requiresArg: true,
       describe: 'Data folder of the service (else BLOCKHOUSE_DATA, else the place of the platform)',
     })
+    .group(['json', 'data', 'help', 'version'], 'Common options:')
     .check((args) => refuseRepeated(args, LISTS));
 }
 

@@ -14,6 +14,9 @@ export const errorCode = z
   .string()
   .refine((text): text is ErrorCode => isErrorCode(text), 'unknown error code');
 
+/** Faults that one message names: more than a settings file has lines, less than a flood. */
+const MAX_FAULTS = 20;
+
 /**
  * `value` as `schema` types it.
  * @param what - what is parsed, for the message
@@ -23,7 +26,7 @@ export function parse<T>(schema: z.ZodType<T>, value: unknown, code: ErrorCode, 
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const faults = result.error.issues
-    .slice(0, 5)
+    .slice(0, MAX_FAULTS)
     .map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`);
   throw new AppError(code, `Cannot use ${what}: ${faults.join('; ')}`, {
     faults: result.error.issues.length,
