@@ -72,17 +72,26 @@ export async function exchange(pool: Dispatcher, host: string, request: Exchange
 }
 
 async function readBody(body: Readable, isPacked: boolean, maxBytes: number): Promise<Buffer> {
+  let isTooLarge = false;
   const collect = async (source: AsyncIterable<Buffer>): Promise<Buffer> => {
     const parts: Buffer[] = [];
     let length = 0;
     for await (const part of source) {
       length += part.length;
-      if (length > maxBytes) throw tooLarge(maxBytes);
+      isTooLarge = length > maxBytes;
+      if (isTooLarge) break;
       parts.push(part);
     }
-    return Buffer.concat(parts, length);
+    return Buffer.concat(parts);
   };
-  return isPacked ? pipeline(body, createGunzip(), collect) : pipeline(body, collect);
+  try {
+    const all = await (isPacked ? pipeline(body, createGunzip(), collect) : pipeline(body, collect));
+    if (!isTooLarge) return all;
+  } catch (error) {
+    // leaving the loop early closes the streams before it, which they report in words of their own
+    if (!isTooLarge) throw error;
+  }
+  throw tooLarge(maxBytes);
 }
 
 function tooLarge(maxBytes: number): AppError {

@@ -20,6 +20,7 @@ const MAX_DEPTH = 100;
 
 const ATTRIBUTES = '$attributes';
 const VALUE = '$value';
+const XSD = 'http://www.w3.org/2001/XMLSchema';
 
 /**
  * A request value as soap wants it.
@@ -66,7 +67,7 @@ function refuseUnknown(source: object, fields: readonly Field[], type: string): 
 
 function encodePrimitive(value: unknown): unknown {
   const type = typeof value === 'boolean' ? 'boolean' : typeof value === 'number' ? 'int' : 'string';
-  return { [ATTRIBUTES]: { 'xsi:type': `xsd:${type}` }, [VALUE]: String(value) };
+  return { [ATTRIBUTES]: { 'xsi:type': `xsd:${type}`, 'xmlns:xsd': XSD }, [VALUE]: String(value) };
 }
 
 /** soap lets a text through as it is when it looks like CDATA: such a one is escaped here. */
