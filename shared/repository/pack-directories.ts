@@ -94,7 +94,7 @@ function scanWindow(
     if (record === 'cut off' && !window.isLast && at > 0) return at;
     if (typeof record === 'string') at = findChunkHeader(bytes, at + 1);
     else {
-      found.push({ ...record, id: record.id.slice(), offset: window.position + at });
+      found.push({ ...record, id: new Uint8Array(record.id), offset: window.position + at });
       at = findChunkHeader(bytes, at + CHUNK_HEADER_BYTES + record.storedLength);
     }
   }

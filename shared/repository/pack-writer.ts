@@ -123,7 +123,7 @@ export class PackWriter implements AsyncDisposable {
     const pack = this.#pack;
     const { id, codec, plainLength, payload } = chunk;
     const entry = {
-      id: id.slice(),
+      id: new Uint8Array(id),
       codec,
       plainLength,
       storedLength: payload.length,

@@ -206,10 +206,11 @@ function* walkReads(layers: readonly NeededLayer[], reads: ReadOrder): Generator
     const layerNo = Number(reads.layer[i]);
     const layer = layers[layerNo];
     if (layer === undefined) return undefined;
-    const { start: _, ...chunk } = refAt(layer.disk.index, Number(reads.ref[i]));
+    const { id, packId, offset, storedLength, plainLength } = refAt(layer.disk.index, Number(reads.ref[i]));
+    const chunk = { id, packId, offset, storedLength, plainLength };
     const writes: ChunkWrite[] = [];
     do {
-      const { start, plainLength } = refAt(layer.disk.index, Number(reads.ref[i]));
+      const { start } = refAt(layer.disk.index, Number(reads.ref[i]));
       for (const part of slice(layer.data, start, start + plainLength)) {
         writes.push({ ...part, offsetInChunk: part.start - start });
       }

@@ -21,7 +21,7 @@ export class MemoryStorage implements Storage {
   async readWhole(name: string, maxBytes: number): Promise<Uint8Array> {
     const bytes = this.#object(name);
     if (bytes.length > maxBytes) throw tooLarge(this.location, name, { lengthBytes: bytes.length, maxBytes });
-    return Promise.resolve(bytes.slice());
+    return Promise.resolve(new Uint8Array(bytes));
   }
 
   async size(name: string): Promise<number> {
@@ -33,7 +33,7 @@ export class MemoryStorage implements Storage {
   }
 
   async put(name: string, bytes: Uint8Array): Promise<void> {
-    this.#publish(checkName(name), bytes.slice());
+    this.#publish(checkName(name), new Uint8Array(bytes));
     return Promise.resolve();
   }
 
@@ -102,7 +102,7 @@ class MemoryWriter implements ObjectWriter {
 
   async append(bytes: Uint8Array): Promise<void> {
     invariant(this.#isOpen, 'an object is not written after its end');
-    this.#parts.push(bytes.slice());
+    this.#parts.push(new Uint8Array(bytes));
     this.#lengthBytes += bytes.length;
     return Promise.resolve();
   }
