@@ -90,7 +90,7 @@ export function savesetTable(database: Database) {
   return {
     ...lifeStatements(database, disks.putDisks),
     ...pointStatements(database),
-    ofDisks: disks.ofSaveset,
+    disksOf: disks.ofSaveset,
   };
 }
 

@@ -61,10 +61,11 @@ export interface NewAttempt {
   readonly at: string;
 }
 
-export type EndedTask = Pick<TaskOutcome, 'error' | 'warnings' | 'counters' | 'phases'> & {
+export interface EndedTask extends Pick<TaskOutcome, 'error' | 'counters' | 'phases'> {
   readonly outcome: Outcome;
+  readonly warnings: readonly Warning[];
   readonly finishedAt: string;
-};
+}
 
 interface Row {
   readonly task_id: number;

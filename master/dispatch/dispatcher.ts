@@ -151,7 +151,10 @@ export class Dispatcher {
     }
     for (const slot of this.#slots) slot.link.kill(stop.error);
     while (this.#slots.size > 0) await this.#options.clock.sleep(20);
-    await Promise.allSettled(this.#background);
+    const rest = new AbortController();
+    const bound = this.#options.clock.sleep(withinMs, rest.signal).catch(() => undefined);
+    await Promise.race([Promise.allSettled(this.#background), bound]);
+    rest.abort();
   }
 
   // Lending
@@ -355,7 +358,7 @@ export class Dispatcher {
 
   async #gone(slot: Slot, error: AppError): Promise<void> {
     const task = slot.task;
-    if (task !== null && !task.reported) {
+    if (task !== null) {
       task.reported = true;
       this.#options.log.warn('task lost its worker', { taskId: task.taskId, token: task.token, error });
       const verdict = await settleFailure(this.#context, task, error, { stop: slot.run.stop });

@@ -6,7 +6,6 @@ import { type SavesetRecord } from '../catalog/savesets.ts';
 /** A manifest on a device, and the digest of its bytes. */
 export interface StoredSaveset {
   readonly sha256: string;
-  readonly attempt: number;
   readonly record: SavesetRecord;
   readonly disks: readonly SavesetDiskRecord[];
 }

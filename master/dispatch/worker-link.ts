@@ -175,7 +175,9 @@ export class WorkerLink {
       this.#send({ type: 'reply', seq: request.seq, result: { ok: true, ...answer } });
     } catch (error) {
       this.#log.warn('refused a request', { message: type, taskId, token, error });
-      this.#reply(request.seq, toAppError(error));
+      const known = toAppError(error);
+      this.#reply(request.seq, known);
+      if (type === 'outcome' && known.code !== 'IPC_FENCED') this.kill(known);
       return;
     }
     if (type === 'outcome') this.#options.events.settled();

@@ -1,0 +1,96 @@
+/**
+ * What a new start finds of an earlier one: savesets in the middle of sealing are finished or given up, attempts have
+ * failed with their worker, runs end with what they have. Nothing is begun again: a job runs when somebody or the schedule
+ * says so. Snapshots are the janitor's.
+ */
+import { isoTime } from '../../shared/base/clock.ts';
+import { AppError } from '../../shared/base/errors.ts';
+import { type Log } from '../../shared/base/log.ts';
+import { toWireError } from '../../shared/contract/wire-error.ts';
+import { noBytes } from '../../shared/domain/task.ts';
+import { type RunRecord } from '../catalog/runs.ts';
+import { type OpenSaveset } from '../catalog/savesets.ts';
+import { type TaskRecord } from '../catalog/tasks.ts';
+import { outcomeOf } from './run-book.ts';
+import { type SealingContext, sealSaveset } from './sealing.ts';
+import { deviceAccess } from './task-spec.ts';
+
+export interface RecoveryContext extends SealingContext {
+  readonly log: Log;
+}
+
+/** Call it once, before the dispatcher is there. */
+export async function recover(context: RecoveryContext): Promise<void> {
+  const { catalog } = context;
+  for (const saveset of catalog.savesets.listOpen()) await settleSaveset(context, saveset);
+  for (const run of catalog.runs.listOpen()) endRun(context, run);
+}
+
+async function settleSaveset(context: RecoveryContext, saveset: OpenSaveset): Promise<void> {
+  const { catalog, keeper, log } = context;
+  const { savesetId, taskId, token, manifestSha256 } = saveset;
+  const device = catalog.devices.byId(saveset.deviceId);
+  const fields = { savesetId, taskId, token };
+  try {
+    if (device === undefined) return catalog.savesets.setGone(savesetId);
+    const access = deviceAccess(device);
+    if (saveset.state === 'sealing' && manifestSha256 !== null) {
+      await sealSaveset(context, { savesetId, device: access, taskId, token, manifestSha256 });
+      log.info('sealed a saveset of an earlier start', fields);
+      return endSealedTask(context, saveset);
+    }
+    catalog.savesets.setGone(savesetId);
+    await keeper.discard(access, savesetId);
+  } catch (error) {
+    catalog.savesets.setGone(savesetId);
+    log.warn('gave up a saveset of an earlier start', { ...fields, error });
+  }
+}
+
+function endSealedTask(context: RecoveryContext, saveset: OpenSaveset): void {
+  const { catalog, clock } = context;
+  const point = catalog.savesets.point(saveset.savesetId);
+  if (point === undefined || catalog.tasks.get(saveset.taskId) === undefined) return;
+  const { counters, warnings, type } = point;
+  const outcome = warnings.length > 0 ? 'warning' : 'ok';
+  const finishedAt = isoTime(clock.nowMs());
+  catalog.transact(() => {
+    catalog.tasks.setType(saveset.taskId, type);
+    catalog.tasks.endAttempt(saveset.token, finishedAt, null);
+    catalog.tasks.end(saveset.taskId, { outcome, error: null, warnings, counters, phases: {}, finishedAt });
+  });
+}
+
+function endRun(context: RecoveryContext, run: RunRecord): void {
+  const { catalog, clock } = context;
+  const finishedAt = isoTime(clock.nowMs());
+  catalog.transact(() => {
+    for (const task of catalog.tasks.ofRun(run.runId))
+      if (task.state !== 'done') endTask(context, task, finishedAt);
+    const outcomes = catalog.tasks.ofRun(run.runId).map((task) => task.outcome ?? 'failed');
+    const outcome = outcomeOf(outcomes, run.warnings.length > 0);
+    catalog.runs.finish(run.runId, outcome, finishedAt, run.revision + 1);
+  });
+}
+
+function endTask(context: RecoveryContext, task: TaskRecord, finishedAt: string): void {
+  const { catalog } = context;
+  const began = task.currentToken !== null;
+  const error = toWireError(
+    began
+      ? new AppError('WORKER_DIED', `Task ${task.taskId} was cut off: the service was stopped`, {
+          task: task.taskId,
+        })
+      : new AppError('SERVICE_STOPPING', `Task ${task.taskId} did not begin: the service was stopped`),
+  );
+  if (task.currentToken !== null) catalog.tasks.endAttempt(task.currentToken, finishedAt, error);
+  const ended = {
+    outcome: 'failed',
+    error,
+    warnings: [],
+    counters: noBytes,
+    phases: {},
+    finishedAt,
+  } as const;
+  catalog.tasks.end(task.taskId, ended);
+}

@@ -1,0 +1,106 @@
+/** Devices: what is registered, who holds their streams, and what is on them. */
+import path from 'node:path';
+import { AppError, toAppError } from '../../shared/base/errors.ts';
+import { type DeviceView, deviceBody } from '../../shared/contract/api.ts';
+import { parse } from '../../shared/contract/schema.ts';
+import { disksOfManifest, pointOfManifest } from '../adapters/point-of-manifest.ts';
+import { type DeviceRecord } from '../catalog/devices.ts';
+import { deviceAccess } from '../dispatch/task-spec.ts';
+import { type DeviceService } from '../services.ts';
+import { type ServiceContext, deviceNamed } from './context.ts';
+
+export function deviceService(context: ServiceContext): DeviceService {
+  const { catalog, devices, registry } = context;
+  return {
+    async add(body) {
+      const device = parse(deviceBody, body, 'USAGE_INVALID', 'the device');
+      refuseTaken(context, device.name, device.path);
+      const deviceId = await devices.prepare(device.path);
+      const known = catalog.devices.byId(deviceId);
+      if (known?.registered === true) {
+        throw new AppError(
+          'USAGE_CONFLICT',
+          `Cannot add device "${device.name}": it is "${known.name}" already`,
+        );
+      }
+      catalog.devices.register({ ...device, deviceId });
+      registry.setDevice(deviceId, device.streams);
+      const record = deviceNamed(catalog, device.name);
+      await importPoints(context, record);
+      return view(context, record);
+    },
+    list: () => Promise.all(catalog.devices.list().map((device) => view(context, device))),
+    show: async (name) => view(context, deviceNamed(catalog, name)),
+    async remove(name) {
+      const device = deviceNamed(catalog, name);
+      const job = catalog.jobs.list().find((candidate) => candidate.devices.includes(name));
+      if (job !== undefined) {
+        throw new AppError('USAGE_CONFLICT', `Cannot remove device "${name}": job "${job.name}" uses it`);
+      }
+      const busy =
+        registry.leasesOf(device.deviceId).length + context.dispatcher.waiting(device.deviceId).length;
+      if (busy > 0) throw new AppError('DEVICE_IN_USE', `Cannot remove device "${name}": a run uses it`);
+      registry.removeDevice(device.deviceId);
+      return Promise.resolve(catalog.devices.forget(device.deviceId));
+    },
+  };
+}
+
+function refuseTaken(context: ServiceContext, name: string, folder: string): void {
+  const devices = context.catalog.devices.list();
+  if (devices.some((device) => device.name === name)) {
+    throw new AppError('USAGE_CONFLICT', `Cannot add device "${name}": there is one of that name`);
+  }
+  if (!path.isAbsolute(folder)) {
+    throw new AppError('USAGE_INVALID', `Cannot add device "${name}": its path "${folder}" is not absolute`);
+  }
+}
+
+/** Takes up the restore points of a device that this catalog does not know: of another one, or of one that was lost. */
+async function importPoints(context: ServiceContext, device: DeviceRecord): Promise<void> {
+  const { catalog, devices, log } = context;
+  const access = deviceAccess(device);
+  for await (const savesetId of devices.listSealed(access)) {
+    if (catalog.savesets.stateOf(savesetId) !== undefined) continue;
+    try {
+      const manifest = await devices.readSealed(access, savesetId);
+      const { sha256 } = await devices.read(access, savesetId);
+      const point = pointOfManifest(manifest, sha256);
+      catalog.transact(() => {
+        catalog.savesets.insertUnsealed(point);
+        catalog.savesets.setSealed(point, disksOfManifest(manifest));
+      });
+    } catch (error) {
+      log.warn('cannot take up a restore point', { device: device.name, savesetId, error });
+    }
+  }
+}
+
+async function view(context: ServiceContext, device: DeviceRecord): Promise<DeviceView> {
+  const { catalog, registry, dispatcher } = context;
+  const { name, deviceId, streams } = device;
+  const leases = registry.leasesOf(deviceId);
+  return {
+    name,
+    deviceId,
+    path: device.path,
+    streams,
+    streamsInUse: leases.length,
+    ...(await condition(context, device)),
+    points: catalog.savesets.countOnDevice(deviceId),
+    holders: leases.map(({ runId, taskId, pid }) => ({ runId, taskId, pid })),
+    waiting: [...dispatcher.waiting(deviceId)],
+  };
+}
+
+async function condition(
+  context: ServiceContext,
+  device: DeviceRecord,
+): Promise<Pick<DeviceView, 'online' | 'offlineReason' | 'freeBytes'>> {
+  try {
+    const freeBytes = await context.devices.freeBytes(deviceAccess(device));
+    return { online: true, offlineReason: null, freeBytes };
+  } catch (error) {
+    return { online: false, offlineReason: toAppError(error).message, freeBytes: null };
+  }
+}

@@ -1,0 +1,66 @@
+/** Servers: the logins of vCenter and ESXi hosts. */
+import { AppError } from '../../shared/base/errors.ts';
+import { type VmView, serverBody } from '../../shared/contract/api.ts';
+import { parse } from '../../shared/contract/schema.ts';
+import { type InventoryVm } from '../../shared/vsphere/inventory.ts';
+import { type ServerRecord } from '../catalog/servers.ts';
+import { type ServerService } from '../services.ts';
+import { type ServiceContext, serverAccess, serverNamed } from './context.ts';
+
+export function serverService(context: ServiceContext): ServerService {
+  const { catalog, secrets, vsphere } = context;
+  const access = (name: string) => serverAccess(catalog, secrets, name);
+  return {
+    async add(body, signal) {
+      const { replace, password, ...server } = parse(serverBody, body, 'USAGE_INVALID', 'the server');
+      if (!replace && catalog.servers.get(server.name) !== undefined) {
+        throw new AppError('USAGE_CONFLICT', `Cannot add server "${server.name}": there is one of that name`);
+      }
+      await vsphere.login({ ...server, password }, signal);
+      await secrets.put(server.name, password);
+      catalog.servers.put(server);
+      return view(server);
+    },
+    list: async () => Promise.resolve(catalog.servers.list().map(view)),
+    async remove(name) {
+      serverNamed(catalog, name);
+      const job = catalog.jobs.list().find((candidate) => candidate.server === name);
+      if (job !== undefined) {
+        throw new AppError('USAGE_CONFLICT', `Cannot remove server "${name}": job "${job.name}" uses it`);
+      }
+      catalog.servers.remove(name);
+      await secrets.remove(name);
+    },
+    async test(name, signal) {
+      const { missingPrivileges, ...probe } = await vsphere.probe(access(name), signal);
+      return { name, ...probe, missingPrivileges: [...missingPrivileges] };
+    },
+    fingerprint: (url, signal) => vsphere.fingerprint(url, signal),
+    async vms(name, signal) {
+      const vms = await vsphere.listVms(access(name), signal);
+      return vms.map((vm) => vmView(vm, catalog.savesets.lastPointAt(name, vm.moref)));
+    },
+  };
+}
+
+function view(server: ServerRecord) {
+  return { ...server, datastorePaths: { ...server.datastorePaths } };
+}
+
+function vmView(vm: InventoryVm, lastPoint: string | null): VmView {
+  const { moref, name, inventoryPath, instanceUuid, powerState, template, provisionedBytes } = vm;
+  const disks = vm.disks.map(({ key, label, capacityBytes }) => ({ key, label, capacityBytes }));
+  const changeTracking = vm.changeTrackingEnabled;
+  return {
+    moref,
+    name,
+    inventoryPath,
+    instanceUuid,
+    powerState,
+    template,
+    changeTracking,
+    provisionedBytes,
+    disks,
+    lastPoint,
+  };
+}

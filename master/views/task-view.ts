@@ -1,0 +1,47 @@
+/** A task as the API shows it. */
+import { type RunView } from '../../shared/contract/api.ts';
+import { type Catalog } from '../catalog/catalog.ts';
+import { type TaskRecord } from '../catalog/tasks.ts';
+import { type WireError } from '../../shared/contract/wire-error.ts';
+import { type ViewSources } from './run-view.ts';
+
+export type TaskView = RunView['tasks'][number];
+
+export function taskView({ catalog, dispatcher }: ViewSources, task: TaskRecord): TaskView {
+  const { taskId, runId, subject, state, outcome, attempts, type, startedAt, finishedAt } = task;
+  const sealed = state === 'done' && task.savesetId !== null;
+  return {
+    taskId,
+    kind: task.target.kind,
+    subject,
+    state,
+    outcome,
+    attempts,
+    waitsFor: state === 'queued' ? dispatcher.waitsFor(runId, taskId) : null,
+    device: task.deviceId === null ? null : (catalog.devices.byId(task.deviceId)?.name ?? task.deviceId),
+    workerPid: task.workerPid,
+    progress: dispatcher.progress.view(taskId) ?? null,
+    type,
+    consistency: sealed ? consistencyOf(catalog, task.savesetId) : null,
+    savesetId: sealed ? task.savesetId : null,
+    startedAt,
+    finishedAt,
+    counters: task.counters,
+    phases: task.phases,
+    error: task.error,
+    retriedErrors: attempts > 1 || state !== 'done' ? earlierErrors(catalog, task) : [],
+    warnings: [...task.warnings],
+  };
+}
+
+function consistencyOf(catalog: Catalog, savesetId: string | null): TaskView['consistency'] {
+  const point = savesetId === null ? undefined : catalog.savesets.point(savesetId);
+  if (point === undefined) return null;
+  return { asked: point.consistencyAsked, reached: point.consistency, reason: point.consistencyNote };
+}
+
+/** All but the error that the task ended with. */
+function earlierErrors(catalog: Catalog, task: TaskRecord): WireError[] {
+  const errors = catalog.tasks.attemptErrors(task.taskId);
+  return task.outcome === 'failed' && task.error !== null ? errors.slice(0, task.attempts - 1) : [...errors];
+}
