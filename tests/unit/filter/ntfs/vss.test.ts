@@ -25,7 +25,7 @@ async function codeOf(work: Promise<void>): Promise<string> {
     return 'passes';
   } catch (error) {
     assert.instanceOf(error, AppError);
-    return (error).code;
+    return error.code;
   }
 }
 
