@@ -8,21 +8,29 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import { AppError } from '../../shared/base/errors.ts';
 import { MiB } from '../../shared/base/units.ts';
 import { type SharedLookup } from '../../shared/repository/chunk-lookup-table.ts';
-import { type CodedBatch, type CodeTask } from './code-chunk.ts';
+import { type RecordDecoder } from '../../shared/repository/chunk-reader.ts';
 import { type PlacedCell } from './chunker.ts';
+import { type CodedBatch, type CodeTask } from './code-chunk.ts';
+import { type DecodeFailure, type DecodeTask } from './decode-chunk.ts';
 import { type Slot, SlotRing, type SlotShape } from './slots.ts';
 
-/** The thread's file has the same extension as this one: `.ts` under a loader, `.js` when built. */
+/** The threads' files have the same extension as this one: `.ts` under a loader, `.js` when built. */
 const here = fileURLToPath(import.meta.url);
-const THREAD_FILE = path.join(path.dirname(here), `code-chunk${path.extname(here)}`);
+const threadFile = (name: string): string => path.join(path.dirname(here), `${name}${path.extname(here)}`);
+const CODE = { filename: threadFile('code-chunk'), name: 'codeBatch' };
+const DECODE = { filename: threadFile('decode-chunk'), name: 'decodeChunk' };
 
 /** Four chunks of 1 MiB a task: fewer messages, and one read of 4 MiB where the data is in one piece. */
 const BATCH_BYTES = 4 * MiB;
 
 /** Bound of the ring: a worker may use 300 MiB in all. */
 const RING_BYTES = 112 * MiB;
+
+/** Callers bound themselves far below it: by slots, and by the reads of a ChunkReader. */
+const MAX_QUEUE = 256;
 
 /** Slots being read and stored while every thread codes one. */
 const SLOTS_BESIDE_THREADS = 4;
@@ -36,23 +44,23 @@ export interface PoolOptions {
 /** Owns threads and slots; dispose it when the stream is closed. */
 export class CodePool implements AsyncDisposable {
   readonly ring: SlotRing;
-  readonly #piscina: Piscina<CodeTask, CodedBatch>;
+  readonly #piscina: Piscina<CodeTask | DecodeTask, unknown>;
 
   constructor(options: PoolOptions) {
     this.ring = new SlotRing(shapeOf(options));
-    this.#piscina = new Piscina<CodeTask, CodedBatch>({
-      filename: THREAD_FILE,
-      name: 'codeBatch',
+    this.#piscina = new Piscina<CodeTask | DecodeTask, unknown>({
+      ...CODE,
       minThreads: options.threads,
       maxThreads: options.threads,
-      maxQueue: this.ring.shape.slots,
+      maxQueue: MAX_QUEUE,
+      // Waiting in Atomics gains nothing at this size of task, and stops everything else in an idle thread.
       atomics: 'disabled',
       recordTiming: false,
     });
   }
 
   /** Codes the chunks of a slot; at most as many calls at a time as there are slots. */
-  code(slot: Slot, cells: readonly PlacedCell[], lookup: SharedLookup): Promise<CodedBatch> {
+  async code(slot: Slot, cells: readonly PlacedCell[], lookup: SharedLookup): Promise<CodedBatch> {
     const { gridBytes } = this.ring.shape;
     const chunks = cells.map(({ cell, at }, i) => ({
       inputAt: slot.inputAt + at,
@@ -60,8 +68,15 @@ export class CodePool implements AsyncDisposable {
       outputAt: slot.outputAt + i * gridBytes,
       outputLength: gridBytes,
     }));
-    return this.#piscina.run({ memory: this.ring.memory, chunks, lookup });
+    return (await this.#piscina.run({ memory: this.ring.memory, chunks, lookup }, CODE)) as CodedBatch;
   }
+
+  /** Decodes for a ChunkReader, in threads; its buffers must be shared memory. */
+  readonly decode: RecordDecoder = async (record, { id, plainLength }, into) => {
+    const task = { record, id: id.slice(), plainLength, into };
+    const failure = (await this.#piscina.run(task, DECODE)) as DecodeFailure | null;
+    if (failure !== null) throw new AppError(failure.code, failure.message, failure.facts);
+  };
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#piscina.destroy();
