@@ -72,26 +72,23 @@ export async function exchange(pool: Dispatcher, host: string, request: Exchange
 }
 
 async function readBody(body: Readable, isPacked: boolean, maxBytes: number): Promise<Buffer> {
-  let isTooLarge = false;
-  const collect = async (source: AsyncIterable<Buffer>): Promise<Buffer> => {
-    const parts: Buffer[] = [];
-    let length = 0;
+  const parts: Buffer[] = [];
+  let length = 0;
+  const collect = async (source: AsyncIterable<Buffer>): Promise<void> => {
     for await (const part of source) {
       length += part.length;
-      isTooLarge = length > maxBytes;
-      if (isTooLarge) break;
+      if (length > maxBytes) return;
       parts.push(part);
     }
-    return Buffer.concat(parts);
   };
   try {
-    const all = await (isPacked ? pipeline(body, createGunzip(), collect) : pipeline(body, collect));
-    if (!isTooLarge) return all;
+    await (isPacked ? pipeline(body, createGunzip(), collect) : pipeline(body, collect));
   } catch (error) {
     // leaving the loop early closes the streams before it, which they report in words of their own
-    if (!isTooLarge) throw error;
+    if (length <= maxBytes) throw error;
   }
-  throw tooLarge(maxBytes);
+  if (length > maxBytes) throw tooLarge(maxBytes);
+  return Buffer.concat(parts, length);
 }
 
 function tooLarge(maxBytes: number): AppError {
