@@ -3,6 +3,7 @@
  * written; and back in the opposite order when it is told to stop. What the core is made of is app.ts's business.
  */
 import { once } from 'node:events';
+import { type Clock } from '../shared/base/clock.ts';
 import { type Log } from '../shared/base/log.ts';
 import { VERSION } from '../shared/base/version.ts';
 import { newToken } from './http/auth.ts';
@@ -19,6 +20,7 @@ export interface DaemonOptions {
   readonly dataDir: string;
   readonly listenPort: number;
   readonly log: Log;
+  readonly clock: Clock;
   readonly openCore: () => Promise<Core>;
   /** Lines for whoever started the service. */
   readonly tell: (line: string) => void;
@@ -28,10 +30,16 @@ export interface DaemonOptions {
 
 /** Resolves after a graceful stop. @throws AppError `SERVICE_ALREADY_RUNNING`, `CONFIG_INVALID` for a port that is taken */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
-  const { dataDir, log, stop, tell } = options;
+  const { dataDir, log, clock, stop, tell } = options;
   await using core = await options.openCore();
   const token = newToken();
-  await using http = await HttpServer.open({ services: core.services, token, log, port: options.listenPort });
+  await using http = await HttpServer.open({
+    services: core.services,
+    token,
+    log,
+    port: options.listenPort,
+    clock,
+  });
   try {
     await writeEndpoint(dataDir, { url: http.url, token, pid: process.pid, version: VERSION });
     log.info('service started', { url: http.url, version: VERSION });

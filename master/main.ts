@@ -27,7 +27,15 @@ export async function runService({ dataDir, configFile, tell, stop }: ServiceOpt
   tell(`${PRODUCT} ${VERSION}, data folder ${dataDir}, logs in ${folder}`);
   const openCore = (): Promise<App> => App.open({ dataDir, config, log, clock: systemClock });
   try {
-    await runDaemon({ dataDir, listenPort: config.listenPort, log, openCore, tell, stop });
+    await runDaemon({
+      dataDir,
+      listenPort: config.listenPort,
+      log,
+      clock: systemClock,
+      openCore,
+      tell,
+      stop,
+    });
     tell('Stopped');
   } catch (error) {
     log.error('service ended', { error: describeError(error) });

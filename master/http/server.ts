@@ -2,6 +2,7 @@
  * The HTTP API on loopback: fastify, the token, the limits and the way it stops. What the routes do is in routes.ts.
  */
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { type Clock } from '../../shared/base/clock.ts';
 import { type ErrorCode } from '../../shared/base/error-table.ts';
 import { AppError } from '../../shared/base/errors.ts';
 import { describeError, type Log, type LogFields } from '../../shared/base/log.ts';
@@ -16,6 +17,8 @@ const HOST = '127.0.0.1';
 const MAX_BODY_BYTES = MiB;
 /** A request must be here as a whole by then; the answer may take longer (long polls, slow servers). */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Answers that are due get away in that time; a connection that never sent anything would hold the stop up for longer. */
+const CLOSE_GRACE_MS = 1_000;
 
 export interface HttpOptions {
   readonly services: Services;
@@ -23,18 +26,21 @@ export interface HttpOptions {
   readonly log: Log;
   /** 0 lets the system choose. */
   readonly port: number;
+  readonly clock: Clock;
 }
 
 /** Owns the listening socket; disposing it answers what still waits with `SERVICE_STOPPING` and closes. */
 export class HttpServer implements AsyncDisposable {
   readonly #fastify: FastifyInstance;
   readonly #stopping: AbortController;
+  readonly #clock: Clock;
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
 
-  private constructor(instance: FastifyInstance, stopping: AbortController, url: string) {
+  private constructor(instance: FastifyInstance, stopping: AbortController, clock: Clock, url: string) {
     this.#fastify = instance;
     this.#stopping = stopping;
+    this.#clock = clock;
     this.url = url;
   }
 
@@ -44,7 +50,7 @@ export class HttpServer implements AsyncDisposable {
     const instance = buildHttp(options, stopping.signal);
     try {
       const url = await instance.listen({ host: HOST, port: options.port });
-      return new HttpServer(instance, stopping, url);
+      return new HttpServer(instance, stopping, options.clock, url);
     } catch (error) {
       await instance.close();
       throw new AppError(
@@ -58,12 +64,22 @@ export class HttpServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort(new AppError('SERVICE_STOPPING', 'Cannot go on: the service stops'));
+    const closed = new AbortController();
+    const cut = this.#clock.sleep(CLOSE_GRACE_MS, closed.signal).then(
+      () => this.#fastify.server.closeAllConnections(),
+      () => undefined,
+    );
     await this.#fastify.close();
+    closed.abort();
+    await cut;
   }
 }
 
 /** The routes without a socket. */
-export function buildHttp(options: Omit<HttpOptions, 'port'>, stopping: AbortSignal): FastifyInstance {
+export function buildHttp(
+  options: Omit<HttpOptions, 'port' | 'clock'>,
+  stopping: AbortSignal,
+): FastifyInstance {
   const instance = fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,

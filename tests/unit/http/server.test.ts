@@ -2,6 +2,7 @@ import { assert } from 'chai';
 import { type FastifyInstance } from 'fastify';
 import { buildHttp, HttpServer } from '../../../master/http/server.ts';
 import { deferred } from '../../../shared/base/async.ts';
+import { systemClock } from '../../../shared/base/clock.ts';
 import { silentLog } from '../../../shared/base/log.ts';
 import { AppError } from '../../../shared/base/errors.ts';
 import { errorReply } from '../../../shared/contract/api.ts';
@@ -58,7 +59,7 @@ describe('buildHttp', () => {
     assert.equal((await call(http, 'GET', '/v1/nothing')).status, 404);
   });
 
-  it('serves every route of the contract', async () => {
+  it('serves every route of the contract', () => {
     for (const route of Object.values(routes)) {
       assert.isTrue(
         http.hasRoute({ method: route.method, url: route.path }),
@@ -204,7 +205,13 @@ describe('HttpServer', () => {
         signal.addEventListener('abort', () => resolve(aRun()), { once: true });
         polled.resolve(undefined);
       });
-    const server = await HttpServer.open({ services: core.services, token, log: silentLog, port: 0 });
+    const server = await HttpServer.open({
+      services: core.services,
+      token,
+      log: silentLog,
+      port: 0,
+      clock: systemClock,
+    });
     assert.match(server.url, /^http:\/\/127\.0\.0\.1:\d+$/);
     const poll = fetch(`${server.url}/v1/runs/12?after=5&waitMs=30000`, { headers: { authorization } });
     await polled.promise;
@@ -224,7 +231,13 @@ describe('HttpServer', () => {
         signal.addEventListener('abort', () => left.resolve(undefined), { once: true });
         polled.resolve(signal);
       });
-    await using server = await HttpServer.open({ services: core.services, token, log: silentLog, port: 0 });
+    await using server = await HttpServer.open({
+      services: core.services,
+      token,
+      log: silentLog,
+      port: 0,
+      clock: systemClock,
+    });
     const caller = new AbortController();
     const poll = fetch(`${server.url}/v1/runs/12?after=5&waitMs=30000`, {
       headers: { authorization },
@@ -238,13 +251,20 @@ describe('HttpServer', () => {
 
   it('names a port that is taken', async () => {
     const core = fakeCore();
-    await using first = await HttpServer.open({ services: core.services, token, log: silentLog, port: 0 });
+    await using first = await HttpServer.open({
+      services: core.services,
+      token,
+      log: silentLog,
+      port: 0,
+      clock: systemClock,
+    });
     const port = Number(new URL(first.url).port);
     const error: unknown = await HttpServer.open({
       services: core.services,
       token,
       log: silentLog,
       port,
+      clock: systemClock,
     }).catch((thrown: unknown) => thrown);
     assert.instanceOf(error, AppError);
     assert.deepInclude(error, { code: 'CONFIG_INVALID', facts: { port } });
