@@ -63,7 +63,7 @@ export function decodeRestartPage(raw: Uint8Array, at: number): RestartPage {
  * @throws AppError as `decodeRestartPage`
  */
 export function decodeLogState(pages: Uint8Array, at: number): LogState {
-  if (pages.every((byte) => byte === 0xff)) return 'blank';
+  if (isBlank(pages)) return 'blank';
   const [first, second] = [0, RESTART_PAGE_BYTES].map((offset) =>
     decodeRestartPage(pages.subarray(offset, offset + RESTART_PAGE_BYTES), at + offset),
   ) as [RestartPage, RestartPage];
@@ -98,8 +98,13 @@ async function requireBlank(volume: NtfsVolume, stream: Stream): Promise<void> {
   for (let offset = PAGES_BYTES; offset < stream.initialisedBytes; offset += buffer.length) {
     const piece = buffer.subarray(0, Math.min(buffer.length, stream.initialisedBytes - offset));
     await readStream(volume, stream, offset, piece);
-    if (!piece.every((byte) => byte === 0xff)) {
+    if (!isBlank(piece)) {
       throw ntfsDamage('$LogFile', 'its restart pages are gone', placeOf(volume, stream, offset));
     }
   }
+}
+
+function isBlank(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte !== 0xff) return false;
+  return true;
 }

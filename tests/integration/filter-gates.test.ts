@@ -1,0 +1,202 @@
+/** Every gate of the filter, closed one by one on a committed disk: the volume is kept whole, with a warning that names the gate. */
+import { assert } from 'chai';
+import { hasCode } from '../../shared/base/errors.ts';
+import { wholeOf } from '../../shared/domain/extent.ts';
+import { type ActiveBlocks, mapActiveBlocks } from '../../worker/filter/active-blocks.ts';
+import { type BlockReader } from '../../worker/ports.ts';
+import { type Overlay, readerOf } from '../support/image-reader.ts';
+import { restartPage, vssCatalog, vssHeader } from '../support/ntfs-bytes.ts';
+import { type DiskInMemory, diskInMemory } from '../support/ntfs-volume.ts';
+
+const signal = new AbortController().signal;
+const VOLUME_RECORD = 3;
+const LOG_RECORD = 2;
+const BITMAP_RECORD = 6;
+
+interface GateCase {
+  readonly name: string;
+  readonly gate: string;
+  readonly edit: (disk: DiskInMemory) => readonly Overlay[];
+}
+
+const byteAt = (at: number, value: number): Overlay => ({ at, bytes: Uint8Array.of(value) });
+
+/** Restart pages over a log whose other bytes are blank. */
+const withLog =
+  (...pages: readonly Buffer[]) =>
+  (disk: DiskInMemory): Overlay[] => [{ at: disk.contentAt(LOG_RECORD), bytes: Buffer.concat(pages) }];
+
+/** The value of a resident attribute lies 24 bytes behind its start. */
+const valueAt = (disk: DiskInMemory, record: number, type: number): number =>
+  disk.attributeAt(record, type) + disk.bytes.readUInt16LE(disk.attributeAt(record, type) + 20);
+
+const cases: readonly GateCase[] = [
+  {
+    name: 'the dirty flag',
+    gate: 'volume-dirty',
+    edit: (disk) => [byteAt(valueAt(disk, VOLUME_RECORD, 0x70) + 10, 1)],
+  },
+  {
+    name: 'an unknown NTFS version',
+    gate: 'ntfs-version',
+    edit: (disk) => [byteAt(valueAt(disk, VOLUME_RECORD, 0x70) + 8, 4)],
+  },
+  {
+    name: 'an open log',
+    gate: 'log-open',
+    edit: withLog(restartPage({ flags: 0 }), restartPage({ flags: 0 })),
+  },
+  {
+    name: 'an open log of version 2.0',
+    gate: 'log-open',
+    edit: withLog(restartPage({ flags: 0, version: [2, 0] }), restartPage({ flags: 0, version: [2, 0] })),
+  },
+  {
+    name: 'a log of an unknown version',
+    gate: 'log-version',
+    edit: withLog(restartPage({ version: [5, 0] }), restartPage({ version: [5, 0] })),
+  },
+  { name: 'a log with one page', gate: 'structure-invalid', edit: withLog(restartPage()) },
+  {
+    name: 'a log that is blank only at its start',
+    gate: 'structure-invalid',
+    edit: (disk) => [byteAt(disk.contentAt(LOG_RECORD) + 100_000, 0)],
+  },
+  {
+    name: 'a shadow copy',
+    gate: 'guest-shadow-copies',
+    edit: (disk) => [
+      { at: disk.volumeAt + 0x1e00, bytes: vssHeader(4_194_304n) },
+      { at: disk.volumeAt + 4_194_304, bytes: vssCatalog([2, 3]) },
+    ],
+  },
+  {
+    name: 'a bitmap that calls the MFT free',
+    gate: 'bitmap-contradicts',
+    edit: (disk) => {
+      const cluster = (disk.recordAt(0) - disk.volumeAt) / disk.clusterBytes;
+      return [byteAt(disk.contentAt(BITMAP_RECORD) + Math.floor(cluster / 8), 0)];
+    },
+  },
+  {
+    name: 'a bitmap of zeros',
+    gate: 'bitmap-contradicts',
+    edit: (disk) => [{ at: disk.contentAt(BITMAP_RECORD), bytes: new Uint8Array(disk.clusterBytes) }],
+  },
+  {
+    name: 'a bitmap shorter than the volume',
+    gate: 'structure-invalid',
+    edit: (disk) => [{ at: disk.attributeAt(BITMAP_RECORD, 0x80) + 56, bytes: new Uint8Array(8) }],
+  },
+  {
+    name: 'a torn $Bitmap record',
+    gate: 'structure-invalid',
+    edit: (disk) => [byteAt(disk.recordAt(6) + 510, 0x99)],
+  },
+  {
+    name: 'another file in the place of $Bitmap',
+    gate: 'structure-invalid',
+    edit: (disk) => [byteAt(valueAt(disk, BITMAP_RECORD, 0x30) + 66, 0x41)],
+  },
+  {
+    name: 'a record of the MFT without magic',
+    gate: 'structure-invalid',
+    edit: (disk) => [byteAt(disk.recordAt(0), 0)],
+  },
+  {
+    name: 'a volume larger than its partition',
+    gate: 'structure-invalid',
+    edit: (disk) => [byteAt(disk.volumeAt + 44, 1)],
+  },
+  {
+    name: 'the magic of ext4 in the boot area',
+    gate: 'two-file-systems',
+    edit: (disk) => {
+      const superblock = Buffer.alloc(1024);
+      superblock.writeUInt32LE(100, 4);
+      superblock.writeUInt16LE(0xef53, 56);
+      superblock.writeUInt32LE(0x40, 96);
+      return [{ at: disk.volumeAt + 1024, bytes: superblock }];
+    },
+  },
+];
+
+describe('mapActiveBlocks, gate by gate', function () {
+  this.timeout(20_000);
+  let disk: DiskInMemory;
+
+  before(async () => {
+    disk = await diskInMemory('win-64k', 'before');
+  });
+
+  const map = (overlays: readonly Overlay[]): Promise<ActiveBlocks> =>
+    mapActiveBlocks(readerOf(disk.bytes, overlays), signal);
+
+  for (const { name, gate, edit } of cases) {
+    it(`closes ${gate} for ${name}`, async () => {
+      const active = await map(edit(disk));
+      assert.equal(active.volumes[0]?.gate, gate);
+      assert.deepEqual(active.keep, wholeOf(disk.bytes.length));
+      assert.equal(active.state, 'unfiltered');
+      assert.lengthOf(active.warnings, 1);
+      const code = gate === 'structure-invalid' ? 'NTFS_STRUCTURE_INVALID' : 'FILTER_GATE_CLOSED';
+      assert.equal(active.warnings[0]!.code, code);
+      assert.match(
+        active.warnings[0]!.message,
+        new RegExp(`^Cannot filter the NTFS volume.* at byte ${disk.volumeAt}: `),
+      );
+    });
+  }
+
+  it('stays open for a log that was closed, and an empty catalog of shadow copies', async () => {
+    const active = await map([
+      ...withLog(restartPage(), restartPage())(disk),
+      { at: disk.volumeAt + 0x1e00, bytes: vssHeader(4_194_304n) },
+      { at: disk.volumeAt + 4_194_304, bytes: vssCatalog([]) },
+    ]);
+    assert.equal(active.state, 'filtered');
+    assert.deepEqual(active.keep, (await map([])).keep);
+  });
+
+  it('counts the bytes that are kept and that were read', async () => {
+    const active = await map([]);
+    assert.equal(active.usedBytes, disk.bytes.length - active.volumes[0]!.skippedBytes);
+    assert.isAbove(active.readBytes, 100_000);
+  });
+
+  it('is partly filtered when one of two volumes is kept', async () => {
+    const two = await diskInMemory('win-two', 'before');
+    const dirty = byteAt(valueAt(two, VOLUME_RECORD, 0x70) + 10, 1);
+    const active = await mapActiveBlocks(readerOf(two.bytes, [dirty]), signal);
+    assert.equal(active.state, 'partly');
+    assert.deepEqual(
+      active.volumes.map(({ gate }) => gate),
+      ['volume-dirty', null],
+    );
+  });
+
+  it('throws the failure of the transport', async () => {
+    const end = readerOf(disk.bytes.subarray(0, 1024));
+    const short: BlockReader = {
+      ...end,
+      capacityBytes: disk.bytes.length,
+      read: (offset, into) => end.read(offset, into),
+    };
+    try {
+      await mapActiveBlocks(short, signal);
+      assert.fail('nothing was thrown');
+    } catch (error) {
+      assert.isTrue(hasCode(error, 'TRANSPORT_SHORT_READ'));
+    }
+  });
+
+  it('throws the reason of an aborted signal', async () => {
+    const reason = new Error('stop');
+    try {
+      await mapActiveBlocks(readerOf(disk.bytes), AbortSignal.abort(reason));
+      assert.fail('nothing was thrown');
+    } catch (error) {
+      assert.equal(error, reason);
+    }
+  });
+});

@@ -1,0 +1,82 @@
+/**
+ * The filter on a disk with a few bytes changed in its tables, records and log: it answers, and keeps at least what it keeps of the
+ * sound disk. The law does not hold for any change — one that clears bits of $Bitmap frees clusters in perfect form — so the
+ * content of $Bitmap is left alone, and the changes come from fixed seeds.
+ */
+import { assert } from 'chai';
+import { totalLength, subtract } from '../../shared/domain/extent.ts';
+import { type ActiveBlocks, mapActiveBlocks } from '../../worker/filter/active-blocks.ts';
+import { type Overlay, readerOf } from '../support/image-reader.ts';
+import { restartPage } from '../support/ntfs-bytes.ts';
+import { type DiskInMemory, diskInMemory } from '../support/ntfs-volume.ts';
+
+const ROUNDS = 150;
+const RECORDS = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11];
+
+/** Pseudo-random numbers below 2^32 from a seed (mulberry32). */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+interface Region {
+  readonly at: number;
+  readonly lengthBytes: number;
+}
+
+function regionsOf(disk: DiskInMemory): Region[] {
+  return [
+    { at: 440, lengthBytes: 72 },
+    { at: disk.volumeAt, lengthBytes: 90 },
+    { at: disk.volumeAt + 0x1e00, lengthBytes: 64 },
+    { at: disk.contentAt(2), lengthBytes: 128 },
+    { at: disk.contentAt(2) + 4096, lengthBytes: 128 },
+    ...RECORDS.map((number) => ({ at: disk.recordAt(number), lengthBytes: 512 })),
+  ];
+}
+
+const interesting = [0x00, 0x01, 0x7f, 0x80, 0xff];
+
+function damage(regions: readonly Region[], below: (limit: number) => number): Overlay[] {
+  return Array.from({ length: 1 + below(4) }, () => {
+    const { at, lengthBytes } = regions[below(regions.length)]!;
+    const bytes = Uint8Array.from({ length: 1 + below(3) }, () =>
+      below(2) === 0 ? interesting[below(interesting.length)]! : below(256),
+    );
+    return { at: at + below(lengthBytes - bytes.length), bytes };
+  });
+}
+
+describe('mapActiveBlocks on damaged disks', function () {
+  this.timeout(60_000);
+
+  for (const [name, state] of [
+    ['win-64k', 'before'],
+    ['win-two', 'before'],
+    ['win-gpt', 'before'],
+  ] as const) {
+    it(`answers and keeps no less than of the sound ${name}`, async () => {
+      const disk = await diskInMemory(name, state);
+      const closed = { at: disk.contentAt(2), bytes: Buffer.concat([restartPage(), restartPage()]) };
+      const map = (overlays: readonly Overlay[]): Promise<ActiveBlocks> =>
+        mapActiveBlocks(readerOf(disk.bytes, [closed, ...overlays]), new AbortController().signal);
+      const sound = await map([]);
+      assert.notEqual(sound.state, 'unfiltered');
+      const regions = regionsOf(disk);
+      let stillFiltered = 0;
+      for (let seed = 1; seed <= ROUNDS; seed++) {
+        const active = await map(damage(regions, random(seed)));
+        const lost = totalLength(subtract(sound.keep, active.keep));
+        assert.equal(lost, 0, `seed ${seed} drops ${lost} bytes more`);
+        if (active.state !== 'unfiltered') stillFiltered++;
+      }
+      assert.isAbove(stillFiltered, 0);
+      assert.isBelow(stillFiltered, ROUNDS);
+    });
+  }
+});
