@@ -302,7 +302,9 @@ describe('ChunkReader', () => {
       concurrency: 2,
       onLost: (_: unknown, error: AppError) => lost.push(error.message),
     };
-    await reader.readMany(refs, options, () => void sound++);
+    await reader.readMany(refs, options, () => {
+      sound++;
+    });
     assert.equal(sound, refs.length - 1);
     assert.lengthOf(lost, 1);
     assert.include(lost[0], `at byte ${refs[1]!.offset} of pack ${refs[1]!.packId}`);
