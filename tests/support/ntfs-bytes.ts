@@ -31,7 +31,7 @@ export function bootSector(fields: BootFields = {}): Buffer {
 }
 
 /** Puts a fix-up array at `arrayOffset` into a record of whole sectors, in place. */
-export function withFixups(bytes: Buffer, arrayOffset: number, sequence = 7): Buffer {
+function withFixups(bytes: Buffer, arrayOffset: number, sequence = 7): Buffer {
   const strides = bytes.length / SECTOR_BYTES;
   bytes.writeUInt16LE(arrayOffset, 4);
   bytes.writeUInt16LE(strides + 1, 6);

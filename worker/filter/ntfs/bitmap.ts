@@ -13,7 +13,7 @@ import { ntfsDamage } from './units.ts';
 import { type NtfsVolume } from './volume-bytes.ts';
 
 /** Runs held at most, about 20 MB. */
-export const MAX_FREE_RUNS = 256 * 1024;
+const MAX_FREE_RUNS = 256 * 1024;
 const READ_BYTES = 4 * MiB;
 const WORD_BITS = 32;
 const FULL_WORD = 0xffffffff;

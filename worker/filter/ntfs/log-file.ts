@@ -19,7 +19,7 @@ import { type Stream, placeOf, readStream, requirePlain } from './stream.ts';
 import { complainOf, ntfsDamage } from './units.ts';
 import { type NtfsVolume } from './volume-bytes.ts';
 
-export const RESTART_PAGE_BYTES = 4096;
+const RESTART_PAGE_BYTES = 4096;
 const PAGES_BYTES = 2 * RESTART_PAGE_BYTES;
 const NO_CLIENT = 0xffff;
 const CLEAN_FLAG = 0x0002;
@@ -28,7 +28,7 @@ const READ_BYTES = 4 * MiB;
 /** Four times what any tool makes; reading more to prove that it is blank is not worth it. */
 const MAX_BLANK_BYTES = 256 * MiB;
 
-export interface RestartPage {
+interface RestartPage {
   readonly currentLsn: bigint;
   readonly isClean: boolean;
 }
@@ -40,7 +40,7 @@ export type LogState = 'blank' | 'clean' | 'open';
  * Decodes one restart page at `at` on the disk.
  * @throws AppError `NTFS_STRUCTURE_INVALID` when it is torn, `FILTER_GATE_CLOSED` for an unknown version or page size
  */
-export function decodeRestartPage(raw: Uint8Array, at: number): RestartPage {
+function decodeRestartPage(raw: Uint8Array, at: number): RestartPage {
   const what = 'restart page of $LogFile';
   const magic = fieldsOf(raw, at, complainOf(what)).ascii(0, 4) === 'CHKD' ? 'CHKD' : 'RSTR';
   const fields = fieldsOf(decodeFixup(raw, at, magic, what), at, complainOf(what));

@@ -13,7 +13,7 @@ import { gateClosed } from './gate.ts';
 import { complainOf, ntfsDamage } from './units.ts';
 import { type VolumeBytes } from './volume-bytes.ts';
 
-export const VSS_HEADER_OFFSET = 0x1e00;
+const VSS_HEADER_OFFSET = 0x1e00;
 const HEADER_BYTES = 512;
 const VSS_GUID = '3808876b-c176-4e48-b7ae-04046e6cc752';
 const CATALOG_BLOCK_BYTES = 16 * 1024;

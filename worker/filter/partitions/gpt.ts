@@ -106,7 +106,7 @@ async function readTable(disk: DiskBytes, at: number, sectorBytes: number): Prom
   return { partitions: decodeGptEntries(entries, header, sectorBytes), ownBytes };
 }
 
-export interface GptHeader {
+interface GptHeader {
   readonly entriesAt: number;
   readonly entriesBytes: number;
   readonly entryBytes: number;
@@ -117,7 +117,7 @@ export interface GptHeader {
  * Decodes and proves the header in `sector`, which lies at byte `at`.
  * @throws AppError `PARTITION_TABLE_INVALID` for a wrong checksum, place or size
  */
-export function decodeGptHeader(sector: Uint8Array, at: number, sectorBytes: number): GptHeader {
+function decodeGptHeader(sector: Uint8Array, at: number, sectorBytes: number): GptHeader {
   const fields = fieldsOf(sector, at, complainOfTable);
   if (fields.ascii(0, 8) !== SIGNATURE) throw fields.damage('the header of the GPT is missing', 0);
   const headerBytes = fields.u32(12);
@@ -142,7 +142,7 @@ function entriesOf(fields: Fields, sectorBytes: number): GptHeader {
  * Decodes the entries in use, whose bytes are all of `entries`.
  * @throws AppError `PARTITION_TABLE_INVALID` for a wrong checksum or a partition that ends before it starts
  */
-export function decodeGptEntries(entries: Uint8Array, header: GptHeader, sectorBytes: number): Partition[] {
+function decodeGptEntries(entries: Uint8Array, header: GptHeader, sectorBytes: number): Partition[] {
   if (crc32(entries) !== header.entriesCrc) {
     throw tableDamage('the checksum of the entries is wrong', header.entriesAt);
   }
