@@ -47,13 +47,13 @@ const LOST = new Set([
  *         or the reason of the signal
  */
 export async function exchange(pool: Dispatcher, host: string, request: ExchangeRequest): Promise<Answer> {
-  request.signal.throwIfAborted();
   const late = new AppError('VSPHERE_TIMEOUT', `Cannot get an answer from "${host}" in time`, {
     host,
     timeoutMs: request.timeoutMs,
   });
   using deadline = new Deadline(request.timeoutMs, late, request.signal);
   try {
+    deadline.signal.throwIfAborted();
     const answer = await pool.request({
       method: request.method,
       path: request.path,

@@ -91,6 +91,13 @@ describe('SoapClient requests', () => {
     assert.equal(error.message, 'Run was cancelled');
   });
 
+  it('does not send a call that was cancelled before', async () => {
+    await using session = await VsphereSession.connect(mock.options(), signal);
+    const call = session.call('CurrentTime', instance, { signal: AbortSignal.abort(), idempotent: true });
+    await rejectsCode('CANCELLED', call);
+    assert.equal(mock.count('CurrentTime'), 0);
+  });
+
   it('shows each request to the observer without its password', async () => {
     const seen: string[] = [];
     const onRequest = (method: string, text: string): void => void seen.push(`${method} ${text}`);
