@@ -7,6 +7,7 @@ import { type Clock } from '../../../shared/base/clock.ts';
 import { type ErrorCode } from '../../../shared/base/error-table.ts';
 import { AppError } from '../../../shared/base/errors.ts';
 import { type Log } from '../../../shared/base/log.ts';
+import { moref } from '../../../shared/vsphere/moref.ts';
 import { type RangeOutcome, fetchRange } from './range-request.ts';
 
 /** What this transport needs of a vSphere session. */
@@ -90,7 +91,7 @@ const isUnauthorized = (outcome: Failure): boolean => outcome.kind === 'status' 
 /** Reads that fail together renew the session once: whoever comes later sees another cookie. */
 async function renew(session: FolderSession, cookie: string, signal?: AbortSignal): Promise<void> {
   if (session.cookie() !== cookie) return;
-  const args = { _this: { $attributes: { type: 'ServiceInstance' }, $value: 'ServiceInstance' } };
+  const args = { _this: moref('ServiceInstance', 'ServiceInstance') };
   await session.call('CurrentTime', args, {
     signal: signal ?? new AbortController().signal,
     idempotent: true,
