@@ -39,7 +39,7 @@ export function lookupHas(shared: SharedLookup, id: Uint8Array): boolean {
 export function* placesOf(shared: SharedLookup, id: Uint8Array): Generator<TablePlace, undefined> {
   const table = new Uint32Array(shared.memory);
   const key = keyOf(id);
-  for (let slot = homeOf(key, shared.slots); ; slot = (slot + 1) % shared.slots) {
+  for (let slot = homeOf(Number(key[0]), shared.slots); ; slot = (slot + 1) % shared.slots) {
     const at = slot * WORDS;
     const pack = Atomics.load(table, at + PACK_WORD);
     if (pack === 0) return undefined;
@@ -52,22 +52,26 @@ export function insert(shared: SharedLookup, id: Uint8Array, place: TablePlace):
   insertKey(new Uint32Array(shared.memory), shared.slots, keyOf(id), place);
 }
 
-/** Adds everything that `from` holds to `to`. Only the owner. */
+/** Adds everything that `from` holds to `to`, which no thread has yet. Only the owner. */
 export function copyTable(from: SharedLookup, to: SharedLookup): void {
   const source = new Uint32Array(from.memory);
   const target = new Uint32Array(to.memory);
   for (let at = 0; at < source.length; at += WORDS) {
-    if (Atomics.load(source, at + PACK_WORD) === 0) continue;
-    insertKey(target, to.slots, source.subarray(at, at + KEY_WORDS), placeAt(source, at));
+    if (source[at + PACK_WORD] === 0) continue;
+    let slot = homeOf(Number(source[at]), to.slots);
+    while (target[slot * WORDS + PACK_WORD] !== 0) slot = (slot + 1) % to.slots;
+    for (let word = 0; word < WORDS; word++) target[slot * WORDS + word] = Number(source[at + word]);
   }
 }
 
 function insertKey(table: Uint32Array, slots: number, key: Uint32Array, place: TablePlace): void {
-  let slot = homeOf(key, slots);
-  while (Atomics.load(table, slot * WORDS + PACK_WORD) !== 0) slot = (slot + 1) % slots;
+  let slot = homeOf(Number(key[0]), slots);
+  while (table[slot * WORDS + PACK_WORD] !== 0) slot = (slot + 1) % slots;
   const at = slot * WORDS;
-  table.set(key, at);
-  table.set([place.offset, place.storedLength, place.plainLength], at + PACK_WORD + 1);
+  for (let word = 0; word < KEY_WORDS; word++) table[at + word] = Number(key[word]);
+  table[at + 5] = place.offset;
+  table[at + 6] = place.storedLength;
+  table[at + 7] = place.plainLength;
   Atomics.store(table, at + PACK_WORD, place.packNo + 1);
 }
 
@@ -78,8 +82,8 @@ function keyOf(id: Uint8Array): Uint32Array {
 }
 
 /** Ids are evenly spread, so the first word alone spreads them over the slots. */
-function homeOf(key: Uint32Array, slots: number): number {
-  return Math.floor((Atomics.load(key, 0) / 2 ** 32) * slots);
+function homeOf(firstWord: number, slots: number): number {
+  return Math.floor((firstWord / 2 ** 32) * slots);
 }
 
 function hasKey(table: Uint32Array, at: number, key: Uint32Array): boolean {
@@ -90,9 +94,9 @@ function hasKey(table: Uint32Array, at: number, key: Uint32Array): boolean {
 
 function placeAt(table: Uint32Array, at: number): TablePlace {
   return {
-    packNo: Atomics.load(table, at + PACK_WORD) - 1,
-    offset: Atomics.load(table, at + 5),
-    storedLength: Atomics.load(table, at + 6),
-    plainLength: Atomics.load(table, at + 7),
+    packNo: Number(table[at + PACK_WORD]) - 1,
+    offset: Number(table[at + 5]),
+    storedLength: Number(table[at + 6]),
+    plainLength: Number(table[at + 7]),
   };
 }

@@ -118,16 +118,15 @@ export function resolveDisk(chain: readonly ChainDisk[]): ResolvedDisk {
 export function summarize(resolved: ResolvedDisk): ResolvedSummary {
   const byLayer = resolved.layers.map((layer) => ({ ...layer, readBytes: 0, writeBytes: 0, chunks: 0 }));
   let packs = 0;
-  let last = '';
+  let last: ChunkRead | undefined;
   for (const read of resolved.reads) {
     const sum = byLayer[read.layer];
     if (sum === undefined) continue;
     sum.readBytes += read.storedLength;
     sum.writeBytes += totalLength(read.writes);
     sum.chunks++;
-    const pack = `${read.deviceId}/${read.packId}`;
-    if (pack !== last) packs++;
-    last = pack;
+    if (read.packId !== last?.packId || read.deviceId !== last.deviceId) packs++;
+    last = read;
   }
   const total = (field: 'readBytes' | 'writeBytes' | 'chunks'): number =>
     byLayer.reduce((sum, layer) => sum + layer[field], 0);
@@ -193,7 +192,7 @@ function isSameRead(layers: readonly NeededLayer[], sorted: Omit<ReadOrder, 'isJ
   if (i === 0 || layer === undefined || sorted.layer[i] !== sorted.layer[i - 1]) return false;
   const before = refAt(layer.disk.index, Number(sorted.ref[i - 1]));
   const ref = refAt(layer.disk.index, Number(sorted.ref[i]));
-  return before.packId === ref.packId && before.offset === ref.offset && sameBytes(before.id, ref.id);
+  return before.offset === ref.offset && before.packId === ref.packId && sameBytes(before.id, ref.id);
 }
 
 function rankPacks(layers: readonly NeededLayer[]): ReadonlyMap<string, number> {
@@ -206,18 +205,28 @@ function* walkReads(layers: readonly NeededLayer[], reads: ReadOrder): Generator
     const layerNo = Number(reads.layer[i]);
     const layer = layers[layerNo];
     if (layer === undefined) return undefined;
-    const { id, packId, offset, storedLength, plainLength } = refAt(layer.disk.index, Number(reads.ref[i]));
-    const chunk = { id, packId, offset, storedLength, plainLength };
-    const writes: ChunkWrite[] = [];
-    do {
-      const { start } = refAt(layer.disk.index, Number(reads.ref[i]));
-      for (const part of slice(layer.data, start, start + plainLength)) {
-        writes.push({ ...part, offsetInChunk: part.start - start });
-      }
-    } while (reads.isJoined[++i] === 1);
-    yield { ...chunk, deviceId: layer.disk.deviceId, layer: layerNo, writes };
+    const { start, id, packId, offset, storedLength, plainLength } = refAt(
+      layer.disk.index,
+      Number(reads.ref[i]),
+    );
+    const writes = writesOf(layer, start, plainLength);
+    while (reads.isJoined[++i] === 1) {
+      const next = refAt(layer.disk.index, Number(reads.ref[i]));
+      for (const write of writesOf(layer, next.start, next.plainLength)) writes.push(write);
+    }
+    const { deviceId } = layer.disk;
+    yield { id, packId, offset, storedLength, plainLength, deviceId, layer: layerNo, writes };
   }
   return undefined;
+}
+
+/** The parts of a chunk's span that the disk takes from it. */
+function writesOf(layer: NeededLayer, start: number, plainLength: number): ChunkWrite[] {
+  return slice(layer.data, start, start + plainLength).map((part) => ({
+    start: part.start,
+    length: part.length,
+    offsetInChunk: part.start - start,
+  }));
 }
 
 function broken(disk: ChainDisk | undefined, reason: string, at: number): AppError {
