@@ -90,7 +90,8 @@ export class ChunkLookup {
   /** Adds a place. A table at its limit takes no more: such chunks are stored again, and nothing worse. */
   add(id: Uint8Array, place: ChunkPlace): void {
     if (this.#size + 1 > this.#table.slots * MAX_LOAD && !this.#grow()) return;
-    insert(this.#table, id, { ...place, packNo: this.#packNo(place.packId) });
+    const { packId, offset, storedLength, plainLength } = place;
+    insert(this.#table, id, { packNo: this.#packNo(packId), offset, storedLength, plainLength });
     this.#size++;
   }
 
@@ -116,8 +117,8 @@ export class ChunkLookup {
   }
 
   #toPlace(place: TablePlace): ChunkPlace {
-    const { packNo, ...rest } = place;
-    return { packId: this.packId(packNo), ...rest };
+    const { packNo, offset, storedLength, plainLength } = place;
+    return { packId: this.packId(packNo), offset, storedLength, plainLength };
   }
 
   #packNo(packId: string): number {
