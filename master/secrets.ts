@@ -44,8 +44,7 @@ export class Secrets {
   }
 
   async remove(name: string): Promise<void> {
-    const { [name]: _gone, ...rest } = this.#sealed;
-    await this.#change(rest);
+    await this.#change(Object.fromEntries(Object.entries(this.#sealed).filter(([known]) => known !== name)));
   }
 
   /** @throws AppError `AUTH_LOGIN_REFUSED` when there is none that the key opens */

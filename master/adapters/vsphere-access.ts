@@ -35,7 +35,8 @@ export function vsphereAccess(options: { readonly clock: Clock; readonly log: Lo
     VsphereSession.connect({ ...server, ...options }, signal);
   return {
     async login(server, signal) {
-      await using _session = await connect(server, signal);
+      const session = await connect(server, signal);
+      await session[Symbol.asyncDispose]();
     },
     async listVms(server, signal) {
       await using session = await connect(server, signal);

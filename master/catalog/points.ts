@@ -75,7 +75,7 @@ function singleStatements(database: Database) {
      WHERE state = 'sealed' AND vm_moref = ? AND +server = ?`,
   );
   return {
-    point(savesetId: string): SavesetRecord | undefined {
+    point: (savesetId: string): SavesetRecord | undefined => {
       const row = get.get(savesetId);
       return row && pointFromRow(row);
     },

@@ -53,7 +53,7 @@ export function diskStatements(database: Database) {
     'SELECT * FROM saveset_disks WHERE saveset_id = ? ORDER BY key',
   );
   return {
-    putDisks(savesetId: string, disks: readonly SavesetDiskRecord[]): void {
+    putDisks: (savesetId: string, disks: readonly SavesetDiskRecord[]): void => {
       for (const disk of disks) {
         const volumes = JSON.stringify(disk.volumes);
         put.run({ ...disk, savesetId, volumes, counters: JSON.stringify(disk.counters) });

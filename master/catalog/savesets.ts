@@ -131,7 +131,7 @@ function lifeStatements(database: Database, putDisks: PutDisks) {
     setGone: (savesetId: string): void => void state.run('gone', savesetId),
     setVerified: (savesetId: string, at: string): void => void verified.run(at, savesetId),
     /** Makes it a restore point. Call it inside a transaction. */
-    setSealed(point: SavesetRecord, disks: readonly SavesetDiskRecord[]): void {
+    setSealed: (point: SavesetRecord, disks: readonly SavesetDiskRecord[]): void => {
       sealed.run({
         ...point,
         counters: JSON.stringify(point.counters),

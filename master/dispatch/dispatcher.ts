@@ -15,7 +15,7 @@ import { type Log } from '../../shared/base/log.ts';
 import { type Config } from '../../shared/contract/config.ts';
 import { type TaskOutcome, type TaskSpec, type ToMasterRequest } from '../../shared/contract/ipc.ts';
 import { type Catalog } from '../catalog/catalog.ts';
-import { type Admission, admit } from '../registry/admission.ts';
+import { type Admission } from '../registry/admission.ts';
 import { chooseClaim } from '../registry/fair-share.ts';
 import { type StreamRegistry } from '../registry/stream-registry.ts';
 import { type ActiveRun, type QueuedTask, type RunStop, takeReady } from './active-run.ts';
@@ -25,13 +25,13 @@ import { type SavesetKeeper, type WorkerForge } from './ports.ts';
 import { ProgressTracker } from './progress-tracker.ts';
 import { Revisions } from './revisions.ts';
 import { RunBook } from './run-book.ts';
+import { admissionOf, whyWaiting } from './run-state.ts';
 import { type SettlementContext, type Verdict, settleFailure, settleReport } from './settlement.ts';
 import { type BusyTask, type Slot } from './slot.ts';
 import { type SpecSources, deviceAccess } from './task-spec.ts';
 import { VmGuard } from './vm-guard.ts';
 import { type LinkEvents, WorkerLink } from './worker-link.ts';
 import { answerFetch, answerLedger, fenced } from './worker-requests.ts';
-import { waitReason } from './wait-reason.ts';
 
 export interface DispatcherOptions {
   readonly catalog: Catalog;
@@ -107,7 +107,7 @@ export class Dispatcher {
   /** How many streams the run may use now and why, and how many it holds; undefined when it is not active. */
   streams(runId: number): (Admission & { readonly inUse: number }) | undefined {
     const run = this.#runs.get(runId);
-    return run && { ...this.#admission(run), inUse: streamsOf(run, [...this.#slots]) };
+    return run && { ...admissionOf(this.#options, run), inUse: streamsOf(run, [...this.#slots]) };
   }
 
   /** Who waits for a stream of the device. */
@@ -123,21 +123,8 @@ export class Dispatcher {
     const run = this.#runs.get(runId);
     const task = run?.queue.find((candidate) => candidate.taskId === taskId);
     if (run === undefined || task === undefined) return null;
-    const { registry, clock, catalog } = this.#options;
-    const devices = [...run.devices].filter(([, device]) => device.dead === undefined);
-    return waitReason({
-      attempt: task.attempts + 1,
-      pauseMs: task.notBeforeMs - clock.monotonicMs(),
-      busyWith: this.#guard.busyWith(task),
-      leftOver: this.#guard.leftOver(task),
-      setting: run.setting,
-      inUse: streamsOf(run, [...this.#slots]),
-      devices: devices.map(([deviceId]) => ({
-        name: catalog.devices.byId(deviceId)?.name ?? deviceId,
-        free: registry.free(deviceId),
-        holders: registry.leasesOf(deviceId),
-      })),
-    });
+    const inUse = streamsOf(run, [...this.#slots]);
+    return whyWaiting(this.#options, run, task, { guard: this.#guard, inUse });
   }
 
   /** No new work; every run ends with `stop`. Resolves when the workers have gone, at the latest after `withinMs`. */
@@ -162,7 +149,7 @@ export class Dispatcher {
   #pump(): void {
     if (this.#stopped) return;
     this.#guard.refresh();
-    for (const run of this.#runs.all()) this.#runs.noteStreams(run, this.#admission(run));
+    for (const run of this.#runs.all()) this.#runs.noteStreams(run, admissionOf(this.#options, run));
     const devices = new Set(this.#runs.all().flatMap((run) => [...run.devices.keys()]));
     for (const deviceId of devices) this.#lendAll(deviceId);
     for (const run of this.#runs.all()) {
@@ -218,7 +205,7 @@ export class Dispatcher {
   #threads(run: ActiveRun): number {
     const { config, processors } = this.#options;
     if (config.threadsPerStream > 0) return config.threadsPerStream;
-    return Math.max(1, Math.floor(processors / Math.max(1, this.#admission(run).effective)));
+    return Math.max(1, Math.floor(processors / Math.max(1, admissionOf(this.#options, run).effective)));
   }
 
   #events(slot: () => Slot): LinkEvents {
@@ -256,8 +243,8 @@ export class Dispatcher {
     this.#guard.refresh();
     const { deviceId } = slot.lease;
     const winner = chooseClaim(claimsFor(this.#claimInput(deviceId, slot)));
-    if (winner?.runId === slot.run.runId) return this.#take(slot);
-    return this.#sendHome(slot, winner?.runId);
+    if (winner?.runId === slot.run.runId) this.#take(slot);
+    else this.#sendHome(slot, winner?.runId);
   }
 
   #take(slot: Slot): void {
@@ -421,21 +408,6 @@ export class Dispatcher {
   }
 
   // Small things
-
-  #admission(run: ActiveRun): Admission {
-    const { registry, catalog } = this.#options;
-    const alive = [...run.devices].filter(([, device]) => device.dead === undefined);
-    return admit({
-      setting: run.setting,
-      tasksLeft: run.tasksLeft,
-      noun: run.record.kind === 'backup' ? 'VM' : 'task',
-      devices: alive.map(([deviceId]) => ({
-        deviceId,
-        name: catalog.devices.byId(deviceId)?.name ?? deviceId,
-        usable: registry.free(deviceId) + registry.held(deviceId, run.runId),
-      })),
-    });
-  }
 
   #claimInput(deviceId: string, offered: Slot | undefined): ClaimInput {
     return {

@@ -32,12 +32,16 @@ async function settleSaveset(context: RecoveryContext, saveset: OpenSaveset): Pr
   const device = catalog.devices.byId(saveset.deviceId);
   const fields = { savesetId, taskId, token };
   try {
-    if (device === undefined) return catalog.savesets.setGone(savesetId);
+    if (device === undefined) {
+      catalog.savesets.setGone(savesetId);
+      return;
+    }
     const access = deviceAccess(device);
     if (saveset.state === 'sealing' && manifestSha256 !== null) {
       await sealSaveset(context, { savesetId, device: access, taskId, token, manifestSha256 });
       log.info('sealed a saveset of an earlier start', fields);
-      return endSealedTask(context, saveset);
+      endSealedTask(context, saveset);
+      return;
     }
     catalog.savesets.setGone(savesetId);
     await keeper.discard(access, savesetId);

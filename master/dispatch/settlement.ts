@@ -105,7 +105,10 @@ export async function settleFailure(
   catalog.transact(() => {
     catalog.tasks.endAttempt(token, finishedAt, toWireError(error));
     if (savesetId !== null) catalog.savesets.setGone(savesetId);
-    if (afterMs !== undefined) return catalog.tasks.requeue(taskId);
+    if (afterMs !== undefined) {
+      catalog.tasks.requeue(taskId);
+      return;
+    }
     const ended = {
       ...nothing,
       ...how.report,
@@ -113,7 +116,7 @@ export async function settleFailure(
       outcome,
       finishedAt,
     };
-    return catalog.tasks.end(taskId, ended);
+    catalog.tasks.end(taskId, ended);
   });
   if (savesetId !== null) await discard(context, attempt.device, savesetId);
   return afterMs === undefined ? { kind: 'done', outcome } : { kind: 'retry', afterMs };

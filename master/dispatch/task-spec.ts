@@ -91,7 +91,7 @@ function attemptOf(task: TaskRecord) {
 function chainLinks(sources: SpecSources, savesetId: string): ChainLink[] {
   const point = sources.catalog.savesets.point(savesetId);
   const chain = point && chainOf(point, sources.catalog.savesets.point);
-  if (chain === undefined || chain.missing !== null) {
+  if (chain?.missing !== null) {
     const missing = chain?.missing ?? savesetId;
     throw new AppError(
       'RESTORE_CHAIN_BROKEN',

@@ -135,17 +135,23 @@ export class WorkerLink {
   }
 
   #take(message: ToMaster): void {
+    const { events } = this.#options;
     switch (message.type) {
       case 'hello':
-        return this.#greet(message.protocol);
+        this.#greet(message.protocol);
+        break;
       case 'opened':
-        return this.#options.events.opened();
+        events.opened();
+        break;
       case 'open-failed':
-        return this.#options.events.openFailed(fromWireError(message.error));
+        events.openFailed(fromWireError(message.error));
+        break;
       case 'heartbeat':
-        return this.#log.debug('heartbeat', { rssBytes: message.rssBytes });
+        this.#log.debug('heartbeat', { rssBytes: message.rssBytes });
+        break;
       case 'progress':
-        return this.#options.events.progress(message.taskId, message.token, message.progress);
+        events.progress(message.taskId, message.token, message.progress);
+        break;
       case 'fetch':
       case 'intent':
       case 'created':
@@ -158,9 +164,10 @@ export class WorkerLink {
   #greet(protocol: number): void {
     if (protocol !== IPC_PROTOCOL) {
       const facts = { protocol, known: IPC_PROTOCOL };
-      return this.kill(
+      this.kill(
         new AppError('IPC_MESSAGE_INVALID', `Cannot use worker ${this.pid}: other protocol`, facts),
-      );
+      ); return;
+      return;
     }
     if (this.#greeted) return;
     this.#greeted = true;

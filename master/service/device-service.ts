@@ -41,7 +41,8 @@ export function deviceService(context: ServiceContext): DeviceService {
         registry.leasesOf(device.deviceId).length + context.dispatcher.waiting(device.deviceId).length;
       if (busy > 0) throw new AppError('DEVICE_IN_USE', `Cannot remove device "${name}": a run uses it`);
       registry.removeDevice(device.deviceId);
-      return Promise.resolve(catalog.devices.forget(device.deviceId));
+      catalog.devices.forget(device.deviceId);
+      return Promise.resolve();
     },
   };
 }

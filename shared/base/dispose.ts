@@ -6,7 +6,8 @@ export class DisposeStack implements AsyncDisposable {
   use<T extends Disposable | AsyncDisposable>(resource: T): T {
     this.#disposers.push(() => {
       if (Symbol.asyncDispose in resource) return resource[Symbol.asyncDispose]();
-      return resource[Symbol.dispose]();
+      resource[Symbol.dispose]();
+      return undefined;
     });
     return resource;
   }

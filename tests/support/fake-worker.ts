@@ -64,16 +64,21 @@ async function open(device: { path: string; deviceId: string }, heartbeatMs: num
 
 async function work(taskId: number, token: number): Promise<void> {
   const fetched = await ask({ type: 'fetch', taskId, token });
-  if (!fetched.ok || fetched.spec === undefined) return report(taskId, token, failedWith(fetched));
+  if (!fetched.ok || fetched.spec === undefined) {
+    await report(taskId, token, failedWith(fetched));
+    return;
+  }
   const { spec } = fetched;
-  if (spec.kind !== 'backup') return report(taskId, token, outcome('ok'));
+  if (spec.kind !== 'backup') {
+    await report(taskId, token, outcome('ok'));
+    return;
+  }
   const vm = spec.vm.name;
   note('begin', { vm, taskId, token, attempt: spec.attempt, base: spec.base?.savesetId ?? null });
   const result = await backup(spec);
   note('end', { vm, taskId, token, status: result.status });
-  const recorded = await report(taskId, token, result);
+  await report(taskId, token, result);
   if (vm.startsWith('stale')) note('stale', { reply: await ask(removal(spec)) });
-  return recorded;
 }
 
 const snapshotName = (spec: BackupSpec): string => `blockhouse-${spec.token}`;
@@ -186,7 +191,8 @@ process.on('message', (raw) => {
     case 'close':
       clearInterval(heartbeat);
       if (folder !== '') note('closed');
-      return process.disconnect();
+      process.disconnect();
+      return;
     case 'reply':
       return replies.get(message.seq)?.(message.result);
   }
