@@ -164,9 +164,8 @@ export class WorkerLink {
   #greet(protocol: number): void {
     if (protocol !== IPC_PROTOCOL) {
       const facts = { protocol, known: IPC_PROTOCOL };
-      this.kill(
-        new AppError('IPC_MESSAGE_INVALID', `Cannot use worker ${this.pid}: other protocol`, facts),
-      ); return;
+      this.kill(new AppError('IPC_MESSAGE_INVALID', `Cannot use worker ${this.pid}: other protocol`, facts));
+      return;
       return;
     }
     if (this.#greeted) return;

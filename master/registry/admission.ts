@@ -43,6 +43,7 @@ function distinct(devices: readonly DeviceStreams[]): readonly DeviceStreams[] {
 }
 
 function deviceText(devices: readonly DeviceStreams[], streams: number): string {
+  if (devices.length === 0) return 'no device can be used';
   const names = devices.map((device) => `"${device.name}"`).join(', ');
   const noun = devices.length === 1 ? 'device' : 'devices';
   return `${noun} ${names} ${devices.length === 1 ? 'has' : 'have'} ${plural(streams, 'stream')} for this run`;
