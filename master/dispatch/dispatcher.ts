@@ -354,6 +354,7 @@ export class Dispatcher {
     const neverOpened = slot.state === 'starting';
     this.#slots.delete(slot);
     this.#options.registry.giveBack(slot.lease);
+    if (!this.isActive(slot.run.runId)) this.#options.registry.forgetRun(slot.run.runId);
     if (neverOpened) this.#deviceFailed(slot.run, slot.lease.deviceId, slot.openError ?? error);
     this.#runs.changed(slot.run);
     this.#pump();

@@ -166,7 +166,6 @@ export class WorkerLink {
       const facts = { protocol, known: IPC_PROTOCOL };
       this.kill(new AppError('IPC_MESSAGE_INVALID', `Cannot use worker ${this.pid}: other protocol`, facts));
       return;
-      return;
     }
     if (this.#greeted) return;
     this.#greeted = true;

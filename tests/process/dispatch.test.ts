@@ -245,6 +245,81 @@ describe('dispatch over worker processes', function () {
     assert.deepEqual(point.chain, [second.tasks[0]?.savesetId, first.tasks[0]?.savesetId]);
   });
 
+  it('verifies a restore point over a stream of its device, and remembers when', async () => {
+    await using service = await harness([{ name: 'tape0', streams: 1 }]);
+    service.vms = ['vm'];
+    await service.job('nightly', {});
+    const backup = await service.done(await service.run('nightly'));
+    const savesetId = backup.tasks[0]?.savesetId ?? '';
+    assert.isNull((await service.app.services.points.show(savesetId)).verifiedAt);
+    const { runId } = await service.app.services.verify({ point: savesetId.slice(0, 6) });
+    const run = await service.done(runId);
+    assert.deepInclude(run, { kind: 'verify', outcome: 'ok', job: null });
+    assert.isNotNull((await service.app.services.points.show(savesetId)).verifiedAt);
+  });
+
+  it('takes up the points of a device that was removed and is added again', async () => {
+    await using service = await harness([{ name: 'tape0', streams: 1 }]);
+    service.vms = ['vm'];
+    await service.job('nightly', {});
+    await service.done(await service.run('nightly'));
+    const { jobs, devices, points } = service.app.services;
+    await eventually(async () => (await devices.show('tape0')).streamsInUse === 0);
+    await jobs.remove('nightly');
+    await devices.remove('tape0');
+    assert.isFalse((await points.list({ limit: 5 }))[0]?.deviceOnline);
+    const again = await devices.add({ name: 'other', path: `${service.folder}/tape0` });
+    assert.equal(again.points, 1);
+    assert.deepInclude((await points.list({ limit: 5 }))[0], { device: 'other', deviceOnline: true });
+  });
+
+  it('warns of a pattern that matches nothing, and does not call an empty run a success', async () => {
+    await using service = await harness([{ name: 'tape0', streams: 1 }]);
+    service.vms = ['vm', 'template-x'];
+    await service.job('nightly', { vmPatterns: ['sap*', 'template*'] });
+    const run = await service.done(await service.run('nightly'));
+    assert.equal(run.outcome, 'warning');
+    assert.deepEqual(
+      run.warnings.map((warning) => warning.message),
+      ['Pattern "sap*" matches no VM'],
+    );
+    const { selected, leftOut } = await service.app.services.jobs.selection(
+      'nightly',
+      AbortSignal.timeout(5000),
+    );
+    assert.isEmpty(selected);
+    assert.lengthOf(leftOut, 1);
+  });
+
+  it('removes a snapshot that a worker left behind', async () => {
+    await using service = await harness([{ name: 'tape0', streams: 1 }]);
+    service.vms = ['leaves-it'];
+    await service.job('nightly', {});
+    const runId = await service.run('nightly');
+    await service.done(runId);
+    await eventually(async () => (await service.app.services.runs.show(runId)).snapshots === 0);
+    assert.lengthOf(service.cleaned, 1);
+  });
+
+  it('never works on one VM twice at a time', async () => {
+    await using service = await harness([{ name: 'tape0', streams: 2 }]);
+    service.vms = ['gate-a'];
+    await service.job('first', {});
+    await service.job('second', {});
+    const first = await service.run('first');
+    const running = await service.until(first, (run) => run.tasks[0]?.state === 'running');
+    const second = await service.run('second');
+    const waiting = await service.app.services.runs.show(second);
+    const taskId = running.tasks[0]!.taskId;
+    assert.equal(
+      waiting.tasks[0]?.waitsFor,
+      `waits for run ${first}, task ${taskId}, which works on the same VM`,
+    );
+    assert.equal((await service.app.services.devices.show('tape0')).streamsInUse, 1);
+    await service.openGate('gate-a');
+    assert.equal((await service.done(second)).outcome, 'ok');
+  });
+
   it('stops with its tasks cancelled, and knows that after a new start', async () => {
     await using service = await harness([{ name: 'tape0', streams: 1 }]);
     service.vms = names('gate', 2);

@@ -13,7 +13,7 @@ import { type Config, parseConfig } from '../../shared/contract/config.ts';
 import { type InventoryVm } from '../../shared/vsphere/inventory.ts';
 import { tempFolder } from './temp.ts';
 
-const ENTRY = fileURLToPath(new URL('./fake-worker.ts', import.meta.url));
+export const FAKE_WORKER = fileURLToPath(new URL('./fake-worker.ts', import.meta.url));
 
 export interface WorkerNote {
   readonly pid: number;
@@ -60,7 +60,7 @@ export async function harness(
   const state: { vms: string[] } = { vms: [] };
   const vsphere = fakeVsphere({ cleaned, removals, vms: () => state.vms });
   const open = (): Promise<App> =>
-    App.open({ dataDir, config, log: silentLog, clock: systemClock, workerEntry: ENTRY, vsphere });
+    App.open({ dataDir, config, log: silentLog, clock: systemClock, workerEntry: FAKE_WORKER, vsphere });
   const made: Harness = {
     app: await open(),
     dataDir,
@@ -139,13 +139,14 @@ export async function eventually(holds: () => boolean | Promise<boolean>): Promi
   }
 }
 
-interface FakeServer {
+export interface FakeServer {
   readonly cleaned: string[];
   readonly removals: Removal['result'][];
   readonly vms: () => readonly string[];
 }
 
-function fakeVsphere({ cleaned, removals, vms }: FakeServer): VsphereAccess {
+/** A server whose VMs have the names that `vms` gives. */
+export function fakeVsphere({ cleaned, removals, vms }: FakeServer): VsphereAccess {
   return {
     login: () => Promise.resolve(),
     listVms: () => Promise.resolve(vms().map(inventoryVm)),

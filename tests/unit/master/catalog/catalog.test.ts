@@ -3,7 +3,6 @@ import SqliteDatabase from 'better-sqlite3';
 import { Catalog } from '../../../../master/catalog/catalog.ts';
 import { openDatabase } from '../../../../master/catalog/database.ts';
 import { lockInstance } from '../../../../master/catalog/instance-lock.ts';
-import { hasCode } from '../../../../shared/base/errors.ts';
 import { noBytes } from '../../../../shared/domain/task.ts';
 import { tempFolder } from '../../../support/temp.ts';
 import { point, storePoints } from '../../../support/points.ts';
@@ -77,16 +76,13 @@ describe('Catalog', () => {
 describe('lockInstance', () => {
   it('lets one in at a time', async () => {
     await using folder = await tempFolder();
-    {
-      using _first = lockInstance(folder.path);
-      try {
-        lockInstance(folder.path);
-        assert.fail('two hold it');
-      } catch (error) {
-        assert.isTrue(hasCode(error, 'SERVICE_ALREADY_RUNNING'));
-      }
-    }
-    using _second = lockInstance(folder.path);
+    const first = lockInstance(folder.path);
+    assert.equal(
+      codeOf(() => lockInstance(folder.path)),
+      'SERVICE_ALREADY_RUNNING',
+    );
+    first[Symbol.dispose]();
+    lockInstance(folder.path)[Symbol.dispose]();
   });
 });
 
