@@ -20,6 +20,8 @@ process.stdout.on('error', (error) => {
   if (systemCode(error) === 'EPIPE') process.exit();
   throw error;
 });
+// a service whose terminal was closed goes on, or stops gracefully by SIGHUP, without an audience
+process.stderr.on('error', () => undefined);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
 
 process.exitCode = await runCli(process.argv.slice(2), {

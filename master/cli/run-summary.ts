@@ -27,7 +27,6 @@ export function writeRunSummary(output: Output, run: RunView, nowMs: number): vo
     writeOutcomes(output, run, nowMs);
     output.line();
     writePhases(output, run);
-    output.line();
     writeBytes(output, run);
   }
   for (const task of run.tasks) writeNotes(output, task);

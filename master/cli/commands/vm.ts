@@ -3,7 +3,7 @@ import { type VmView } from '../../../shared/contract/api.ts';
 import { routes } from '../../../shared/contract/routes.ts';
 import { ApiClient } from '../api-client.ts';
 import { EXIT_OK } from '../exit-codes.ts';
-import { formatCount, NOTHING, yesNo } from '../format.ts';
+import { formatCount, formatTime, yesNo } from '../format.ts';
 import { type CommonArgv } from '../options.ts';
 import { type Choose, type Session } from '../session.ts';
 
@@ -59,7 +59,7 @@ function writeVms({ output }: Session, vms: readonly ServerVm[], nameServer: boo
     yesNo(vm.changeTracking),
     String(vm.disks.length),
     formatCount(vm.provisionedBytes),
-    vm.lastPoint ?? NOTHING,
+    formatTime(vm.lastPoint),
   ]);
   output.table(columns, rows);
 }
