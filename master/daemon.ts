@@ -12,7 +12,7 @@ import { HttpServer } from './http/server.ts';
 import { type Services } from './services.ts';
 
 /** The core; disposing it cancels what runs, removes its snapshots and gives the lock back. */
-export interface Core extends AsyncDisposable {
+interface Core extends AsyncDisposable {
   readonly services: Services;
 }
 

@@ -83,7 +83,7 @@ export function aRun(over: Partial<RunView> = {}): RunView {
   };
 }
 
-export function aPoint(over: Partial<PointView> = {}): PointView {
+function aPoint(over: Partial<PointView> = {}): PointView {
   return {
     savesetId: '5f3a00000000c001',
     vm: 'db01',
