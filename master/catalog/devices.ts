@@ -47,6 +47,6 @@ export function deviceTable(database: Database) {
 }
 
 function fromRow(row: Row): DeviceRecord {
-  const { device_id, registered, ...rest } = row;
-  return { deviceId: device_id, ...rest, registered: registered === 1 };
+  const { device_id, name, path, streams, registered } = row;
+  return { deviceId: device_id, name, path, streams, registered: registered === 1 };
 }

@@ -67,8 +67,8 @@ function singleStatements(database: Database) {
        UNION SELECT s.saveset_id FROM savesets s JOIN above ON s.base_id = above.id WHERE s.state = 'sealed')
      SELECT count(*) AS count FROM above`,
   );
-  const onDevice = database.prepare<[string], { count: number }>(
-    `SELECT count(*) AS count FROM savesets WHERE device_id = ? AND state = 'sealed'`,
+  const onDevice = database.prepare<[string], { points: number }>(
+    'SELECT points FROM devices WHERE device_id = ?',
   );
   const last = database.prepare<[string, string], { at: string | null }>(
     `SELECT max(created_at) AS at FROM savesets
@@ -84,7 +84,7 @@ function singleStatements(database: Database) {
     },
     /** Points that build on this one, directly or not. */
     dependents: (savesetId: string): number => dependents.get(savesetId)?.count ?? 0,
-    countOnDevice: (deviceId: string): number => onDevice.get(deviceId)?.count ?? 0,
+    countOnDevice: (deviceId: string): number => onDevice.get(deviceId)?.points ?? 0,
     lastPointAt: (server: string, moref: string): string | null => last.get(moref, server)?.at ?? null,
   };
 }

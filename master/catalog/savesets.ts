@@ -115,6 +115,10 @@ function lifeStatements(database: Database, putDisks: PutDisks) {
        left_out_disks = @leftOutDisks, warnings = @warnings, vm_name = @vmName, vm_uuid = @vmUuid, verified_at = @verifiedAt
      WHERE saveset_id = @savesetId`,
   );
+  const countPoint = database.prepare(
+    `UPDATE devices SET points = points + 1 WHERE device_id = @deviceId
+       AND NOT EXISTS (SELECT 1 FROM savesets WHERE saveset_id = @savesetId AND state = 'sealed')`,
+  );
   const open = database.prepare<[], SavesetRow>(
     `SELECT * FROM savesets WHERE state IN ('unsealed', 'sealing') ORDER BY saveset_id`,
   );
@@ -132,6 +136,7 @@ function lifeStatements(database: Database, putDisks: PutDisks) {
     setVerified: (savesetId: string, at: string): void => void verified.run(at, savesetId),
     /** Makes it a restore point. Call it inside a transaction. */
     setSealed: (point: SavesetRecord, disks: readonly SavesetDiskRecord[]): void => {
+      countPoint.run({ deviceId: point.deviceId, savesetId: point.savesetId });
       sealed.run({
         ...point,
         counters: JSON.stringify(point.counters),

@@ -185,6 +185,8 @@ describe('points of the catalog', () => {
     storePoints(catalog, points);
     assert.equal(catalog.savesets.dependents('aaaa000000000001'), 2);
     assert.equal(catalog.savesets.dependents('bbbb000000000003'), 0);
+    storePoints(catalog, points);
+    assert.equal(catalog.savesets.countOnDevice('d'.repeat(32)), points.length, 'sealing twice counts once');
     assert.lengthOf(catalog.savesets.pointsBeginningWith('aaaa', 5), 2);
     assert.lengthOf(catalog.savesets.pointsBeginningWith('bbbb0', 5), 1);
   });
@@ -195,7 +197,6 @@ describe('points of the catalog', () => {
     `SELECT * FROM savesets s WHERE s.state = 'sealed' AND s.created_at <= 'x' AND s.vm_uuid = 'x' ORDER BY s.created_at DESC LIMIT 1`,
     `SELECT * FROM savesets WHERE state = 'sealed' AND job = 'x' AND vm_uuid = 'x' ORDER BY created_at DESC LIMIT 1`,
     `SELECT * FROM savesets WHERE base_id = 'x' AND state = 'sealed'`,
-    `SELECT count(*) FROM savesets WHERE device_id = 'x' AND state = 'sealed'`,
     `SELECT * FROM snapshot_ledger WHERE state != 'removed' AND server = 'x' AND vm_moref = 'y' ORDER BY entry_id`,
     `SELECT * FROM tasks WHERE run_id = 1 ORDER BY task_id`,
     `SELECT * FROM runs WHERE job = 'x' ORDER BY run_id DESC LIMIT 1`,
