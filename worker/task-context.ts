@@ -1,0 +1,39 @@
+/**
+ * What a task is given, and what it gives back. A task owns nothing of this: the stream (device, threads) outlives it and
+ * serves the next task.
+ */
+import { type DeviceAccess, type TaskOutcome, type TaskProgress } from '../shared/contract/ipc.ts';
+import { type Clock } from '../shared/base/clock.ts';
+import { type DeviceHeader } from '../shared/format/device-header.ts';
+import { type Log } from '../shared/base/log.ts';
+import { type Storage } from '../shared/repository/storage.ts';
+import { type CodePool } from './pipeline/thread-pool.ts';
+
+/** One open stream on a device: its storage, and the threads that serve whatever task comes next. */
+export interface OpenStream {
+  readonly access: DeviceAccess;
+  readonly header: DeviceHeader;
+  readonly storage: Storage;
+  readonly pool: CodePool;
+}
+
+/** Intents that must be undone after a crash. Each call resolves when the master has it on disk. */
+export interface SnapshotLedger {
+  intent(snapshot: { vmMoref: string; vmName: string; snapshotName: string }): Promise<void>;
+  created(snapshot: { snapshotName: string; snapshotMoref: string }): Promise<void>;
+  removed(snapshot: { snapshotName: string }): Promise<void>;
+}
+
+export interface TaskContext {
+  /** Aborted by a cancel, or when the master is gone. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stream: OpenStream;
+  readonly ledger: SnapshotLedger;
+  /** Lossy and throttled by the receiver of the call; cheap to call often. */
+  report(progress: TaskProgress): void;
+}
+
+/** What a task that did not fail gives back; the outcome's status follows from the warnings. */
+export type TaskResult = Pick<TaskOutcome, 'warnings' | 'counters' | 'phases' | 'saveset'>;
