@@ -3,5 +3,7 @@ import { cpSync } from 'node:fs';
 
 const assets = ['master/catalog/migrations', 'shared/vsphere/soap/vim25.wsdl'];
 for (const asset of assets) {
-  cpSync(new URL(`../${asset}`, import.meta.url), new URL(`../dist/${asset}`, import.meta.url), { recursive: true });
+  cpSync(new URL(`../${asset}`, import.meta.url), new URL(`../dist/${asset}`, import.meta.url), {
+    recursive: true,
+  });
 }

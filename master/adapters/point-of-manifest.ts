@@ -3,7 +3,7 @@ import { isErrorCode } from '../../shared/base/error-table.ts';
 import { type Warning } from '../../shared/contract/ipc.ts';
 import { type Manifest, type ManifestDisk } from '../../shared/format/manifest.ts';
 import { type SavesetDiskRecord } from '../catalog/saveset-disks.ts';
-import { type SavesetRecord } from '../catalog/savesets.ts';
+import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 
 export function pointOfManifest(manifest: Manifest, manifestSha256: string): SavesetRecord {
   const { vm, consistency } = manifest;

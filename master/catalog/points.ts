@@ -3,7 +3,7 @@
  * (tests/unit/master/catalog asks SQLite for its plan); `vm` in a query may be a name, an instance UUID or a moref.
  */
 import { type Database } from './database.ts';
-import { type SavesetRecord, type SavesetRow, pointFromRow } from './savesets.ts';
+import { type SavesetRecord, type SavesetRow, pointFromRow } from './saveset-rows.ts';
 
 export interface PointFilter {
   readonly vm?: string | undefined;

@@ -47,7 +47,7 @@ export function vmKeyOf(server: string, moref: string): string {
   return `${server}\n${moref}`;
 }
 
-export function vmOf(target: TaskTarget): { readonly server: string; readonly moref: string } | undefined {
+function vmOf(target: TaskTarget): { readonly server: string; readonly moref: string } | undefined {
   return target.kind === 'backup' ? { server: target.server, moref: target.vm.moref } : undefined;
 }
 
@@ -71,7 +71,7 @@ export function activateRun(
   };
 }
 
-export function queued(task: TaskRecord): QueuedTask {
+function queued(task: TaskRecord): QueuedTask {
   const vm = vmOf(task.target);
   return {
     taskId: task.taskId,

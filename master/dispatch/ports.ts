@@ -1,7 +1,7 @@
 /** What the dispatcher needs of the world, so that its tests need no device and no vSphere. app.ts gives the real ones. */
 import { type DeviceAccess, type ServerAccess } from '../../shared/contract/ipc.ts';
 import { type SavesetDiskRecord } from '../catalog/saveset-disks.ts';
-import { type SavesetRecord } from '../catalog/savesets.ts';
+import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 
 /** A manifest on a device, and the digest of its bytes. */
 export interface StoredSaveset {

@@ -9,7 +9,7 @@ import { type Log } from '../../shared/base/log.ts';
 import { toWireError } from '../../shared/contract/wire-error.ts';
 import { noBytes } from '../../shared/domain/task.ts';
 import { type RunRecord } from '../catalog/runs.ts';
-import { type OpenSaveset } from '../catalog/savesets.ts';
+import { type OpenSaveset } from '../catalog/saveset-rows.ts';
 import { type TaskRecord } from '../catalog/tasks.ts';
 import { outcomeOf } from './run-book.ts';
 import { type SealingContext, sealSaveset } from './sealing.ts';

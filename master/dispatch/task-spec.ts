@@ -11,7 +11,7 @@ import {
 import { type Catalog } from '../catalog/catalog.ts';
 import { type DeviceRecord } from '../catalog/devices.ts';
 import { type RunRecord } from '../catalog/runs.ts';
-import { type SavesetRecord } from '../catalog/savesets.ts';
+import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 import { type TaskRecord, type TaskTarget } from '../catalog/tasks.ts';
 import { chainOf } from '../jobs/chain.ts';
 import { type BasePlan, planBase } from '../jobs/plan-run.ts';

@@ -1,5 +1,5 @@
 /** Chains: the savesets that a restore of one point reads, and what stands in the way. Pure over a lookup of sealed points. */
-import { type SavesetRecord } from '../catalog/savesets.ts';
+import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 
 export type ChainPoint = Pick<SavesetRecord, 'savesetId' | 'baseId' | 'deviceId' | 'type' | 'createdAt'>;
 

@@ -4,7 +4,7 @@
  */
 import { type BackupType, type RequestedType } from '../../shared/domain/backup-type.ts';
 import { type Chain } from './chain.ts';
-import { type SavesetRecord } from '../catalog/savesets.ts';
+import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 
 export interface BaseSources {
   /** The newest sealed point of this job and VM, or the newest full among them. */

@@ -16,7 +16,7 @@ import {
 import { type DeviceStore } from '../adapters/device-store.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type DeviceRecord } from '../catalog/devices.ts';
-import { type SavesetRecord } from '../catalog/savesets.ts';
+import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 import { deviceAccess } from '../dispatch/task-spec.ts';
 import { chainOf } from '../jobs/chain.ts';
 import { selectDisk } from './disk-selector.ts';

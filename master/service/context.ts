@@ -9,7 +9,7 @@ import { type VsphereAccess } from '../adapters/vsphere-access.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type DeviceRecord } from '../catalog/devices.ts';
 import { type RunRecord } from '../catalog/runs.ts';
-import { type SavesetRecord } from '../catalog/savesets.ts';
+import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 import { type ServerRecord } from '../catalog/servers.ts';
 import { type Dispatcher } from '../dispatch/dispatcher.ts';
 import { deviceAccess } from '../dispatch/task-spec.ts';

@@ -3,7 +3,7 @@ import { isoTime } from '../../shared/base/clock.ts';
 import { AppError } from '../../shared/base/errors.ts';
 import { restoreDiskBody } from '../../shared/contract/api.ts';
 import { parse } from '../../shared/contract/schema.ts';
-import { type SavesetRecord } from '../catalog/savesets.ts';
+import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 import { type TaskTarget } from '../catalog/tasks.ts';
 import { deviceAccess } from '../dispatch/task-spec.ts';
 import { chainOf } from '../jobs/chain.ts';

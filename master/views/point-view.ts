@@ -2,7 +2,7 @@
 import { type PointSummary, type PointView } from '../../shared/contract/api.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type SavesetDiskRecord } from '../catalog/saveset-disks.ts';
-import { type SavesetRecord } from '../catalog/savesets.ts';
+import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 import { chainOf } from '../jobs/chain.ts';
 
 /** Devices that can be used now, by id. */

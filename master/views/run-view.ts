@@ -4,13 +4,8 @@ import { type Warning } from '../../shared/contract/ipc.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type RunRecord } from '../catalog/runs.ts';
 import { type LedgerEntry } from '../catalog/snapshot-ledger.ts';
-import { type Dispatcher } from '../dispatch/dispatcher.ts';
 import { taskView } from './task-view.ts';
-
-export interface ViewSources {
-  readonly catalog: Catalog;
-  readonly dispatcher: Dispatcher;
-}
+import { type ViewSources } from './view-sources.ts';
 
 export function runView(sources: ViewSources, run: RunRecord): RunView {
   const { catalog, dispatcher } = sources;

@@ -3,7 +3,7 @@ import { type RunView } from '../../shared/contract/api.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type TaskRecord } from '../catalog/tasks.ts';
 import { type WireError } from '../../shared/contract/wire-error.ts';
-import { type ViewSources } from './run-view.ts';
+import { type ViewSources } from './view-sources.ts';
 
 export type TaskView = RunView['tasks'][number];
 

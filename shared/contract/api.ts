@@ -135,8 +135,7 @@ export const jobBody = z.strictObject({
     .prefault({}),
 });
 export type JobBody = z.input<typeof jobBody>;
-export const jobView = jobBody;
-export type JobView = z.output<typeof jobView>;
+export type JobView = z.output<typeof jobBody>;
 
 /** `PUT /v1/jobs/:name`: only what is named changes. */
 export const jobPatch = z.strictObject({
@@ -170,7 +169,7 @@ export type RunStarted = z.output<typeof runStarted>;
 
 // Runs
 
-export const progressView = taskProgress.extend({ bytesPerSecond: count, etaMs: count.nullable() });
+const progressView = taskProgress.extend({ bytesPerSecond: count, etaMs: count.nullable() });
 
 export const taskView = z.object({
   taskId: id,
@@ -242,7 +241,7 @@ export const runListQuery = z.object({
 
 // Restore points
 
-export const volumeView = z.object({
+const volumeView = z.object({
   startBytes: count,
   lengthBytes: count,
   fileSystem: z.string(),
@@ -255,7 +254,7 @@ export const volumeView = z.object({
   reason: z.string().nullable(),
 });
 
-export const pointDiskView = z.object({
+const pointDiskView = z.object({
   key: count,
   label: z.string(),
   uuid: z.string().nullable(),

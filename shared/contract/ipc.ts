@@ -79,7 +79,7 @@ export const backupSpec = z.object({
 });
 export type BackupSpec = z.output<typeof backupSpec>;
 
-export const restoreSpec = z.object({
+const restoreSpec = z.object({
   kind: z.literal('restore'),
   ...attempt,
   /** Newest first, down to the full. */
@@ -89,7 +89,7 @@ export const restoreSpec = z.object({
 });
 export type RestoreSpec = z.output<typeof restoreSpec>;
 
-export const verifySpec = z.object({
+const verifySpec = z.object({
   kind: z.literal('verify'),
   ...attempt,
   chain: z.array(chainLink).min(1),
@@ -117,7 +117,7 @@ export const byteCounters = z.object({
 export const phaseTimes = z.partialRecord(z.enum(phases), z.number().min(0));
 
 /** A digest of what the device now holds unsealed; the master reads the manifest itself before it seals. */
-export const savesetDigest = z.object({
+const savesetDigest = z.object({
   savesetId: z.string(),
   manifestSha256: z.string(),
   manifestBytes: count,

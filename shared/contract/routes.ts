@@ -11,7 +11,6 @@ import {
   healthView,
   jobBody,
   jobPatch,
-  jobView,
   pointListQuery,
   pointSummary,
   pointView,
@@ -123,10 +122,10 @@ export const routes = {
   showDevice: route('GET /v1/devices/:name', deviceView, { params: byName }),
   removeDevice: route('DELETE /v1/devices/:name', done, { params: byName }),
 
-  listJobs: route('GET /v1/jobs', z.array(jobView)),
-  addJob: route('POST /v1/jobs', jobView, { body: jobBody, status: CREATED }),
-  showJob: route('GET /v1/jobs/:name', jobView, { params: byName }),
-  editJob: route('PUT /v1/jobs/:name', jobView, { params: byName, body: jobPatch }),
+  listJobs: route('GET /v1/jobs', z.array(jobBody)),
+  addJob: route('POST /v1/jobs', jobBody, { body: jobBody, status: CREATED }),
+  showJob: route('GET /v1/jobs/:name', jobBody, { params: byName }),
+  editJob: route('PUT /v1/jobs/:name', jobBody, { params: byName, body: jobPatch }),
   removeJob: route('DELETE /v1/jobs/:name', done, { params: byName }),
   runJob: route('POST /v1/jobs/:name/run', runStarted, {
     params: byName,

@@ -18,7 +18,7 @@ import { type DiskIndex, REF_BYTES, checkDiskIndex, refCount } from './disk-inde
 import { CHUNK_ID_BYTES, chunkIdOf, fromHex, magicOf, sameBytes, toHex } from './hash.ts';
 import { PACK_ID_BYTES } from './pack.ts';
 
-export const DISK_INDEX_VERSION = 1;
+const DISK_INDEX_VERSION = 1;
 const HEADER_BYTES = 48;
 const MAGIC = magicOf('Blockhouse disk index', 8);
 /** In the order of their numbers in the format. */

@@ -11,9 +11,6 @@ export const backupVmPrivileges: readonly string[] = [
   'VirtualMachine.Provisioning.DiskRandomRead',
 ];
 
-/** What reading disk files over HTTPS needs, on each datastore. */
-export const backupDatastorePrivileges: readonly string[] = ['Datastore.Browse', 'Datastore.FileManagement'];
-
 /** Names of the privileges that the session's account lacks on at least one of the objects. */
 export async function missingPrivileges(
   session: VsphereSession,

@@ -1,6 +1,6 @@
 /** Restore points for tests of the catalog and of what is planned from it. */
 import { type Catalog } from '../../master/catalog/catalog.ts';
-import { type SavesetRecord } from '../../master/catalog/savesets.ts';
+import { type SavesetRecord } from '../../master/catalog/saveset-rows.ts';
 import { noBytes } from '../../shared/domain/task.ts';
 
 export function point(savesetId: string, more: Partial<SavesetRecord> = {}): SavesetRecord {

@@ -8,6 +8,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type DatastoreConfig, type SiteConfig, type VmConfig } from './config.ts';
 import { SimCluster, SimDatastore, SimFolder, SimHost, SimNetwork } from './model/places.ts';
 import { SimVm, type VmFacts } from './model/sim-vm.ts';
+import { vmProperty } from './model/vm-properties.ts';
 import { addDisk } from './add-disk.ts';
 import { Site } from './site.ts';
 import { Moref } from './values.ts';
@@ -76,7 +77,7 @@ export async function addVm(site: Site, row: VmConfig): Promise<SimVm> {
   const folder = folderAt(site, row.folder ?? '');
   const ref = new Moref('VirtualMachine', site.inventory.newId('vm'));
   const places = { folder, datastore, pool: site.cluster!.pool, network: site.network!.ref };
-  const facts = { ...ownFacts(row), ...places, ref };
+  const facts = { ...ownFacts(row), ...places, ref, properties: vmProperty };
   const powerState = row.powerState ?? (row.template === true ? 'poweredOff' : 'poweredOn');
   const vm = new SimVm(facts, host, powerState, row.toolsRunning ?? true);
   await writeVmFiles(vm);
@@ -102,7 +103,9 @@ const VM_DEFAULTS = {
   scsiSharedBus: 'noSharing',
 } as const;
 
-function ownFacts(row: VmConfig): Omit<VmFacts, 'ref' | 'folder' | 'datastore' | 'pool' | 'network'> {
+function ownFacts(
+  row: VmConfig,
+): Omit<VmFacts, 'properties' | 'ref' | 'folder' | 'datastore' | 'pool' | 'network'> {
   const { name } = row;
   const ids = { uuid: uuidFrom(`bios ${name}`), instanceUuid: uuidFrom(`instance ${name}`) };
   return { ...VM_DEFAULTS, ...row, ...ids, name, dir: name };
@@ -150,7 +153,7 @@ async function writeVmFiles(vm: SimVm): Promise<void> {
 }
 
 /** A stable UUID made from text. */
-export function uuidFrom(text: string): string {
+function uuidFrom(text: string): string {
   const hex = createHash('sha256').update(text).digest('hex');
   return `42${hex.slice(2, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }

@@ -16,8 +16,8 @@ import { invalidRequest, SimFault } from './sim-fault.ts';
 import { Moref, type Data, type Value } from './values.ts';
 import { type XmlElement } from './xml.ts';
 
-export const VIM = 'urn:vim25';
-export const XSI = 'http://www.w3.org/2001/XMLSchema-instance';
+const VIM = 'urn:vim25';
+const XSI = 'http://www.w3.org/2001/XMLSchema-instance';
 const XSD = 'http://www.w3.org/2001/XMLSchema';
 const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
 

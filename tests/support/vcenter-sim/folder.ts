@@ -171,7 +171,7 @@ function paced(site: Site): Transform {
 }
 
 /** A single range, or the whole file for no or an unreadable header; undefined when nothing of it is there. */
-export function parseRange(header: string | undefined, size: number): Range | undefined {
+function parseRange(header: string | undefined, size: number): Range | undefined {
   const found = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
   if (found === null || (found[1] === '' && found[2] === '')) return { start: 0, end: size };
   if (found[1] === '')

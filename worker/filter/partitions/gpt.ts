@@ -13,13 +13,7 @@ import { isAppError } from '../../../shared/base/errors.ts';
 import { MiB, SECTOR_BYTES } from '../../../shared/base/units.ts';
 import { type DiskBytes, readPiece } from '../disk-bytes.ts';
 import { type Fields, fieldsOf, guidText } from '../fields.ts';
-import {
-  type Partition,
-  type PartitionRole,
-  type PartitionTable,
-  complainOfTable,
-  tableDamage,
-} from './partition.ts';
+import { type Partition, type PartitionRole, type PartitionTable, tableDamage } from './partition.ts';
 
 const SIGNATURE = 'EFI PART';
 const MIN_HEADER_BYTES = 92;
@@ -88,7 +82,7 @@ function isTableDamage(error: unknown): boolean {
 async function hasSignature(disk: DiskBytes, at: number): Promise<boolean> {
   if (!disk.fits(at, SECTOR_BYTES)) return false;
   const sector = await readPiece(disk, at, SECTOR_BYTES);
-  return fieldsOf(sector, at, complainOfTable).ascii(0, 8) === SIGNATURE;
+  return fieldsOf(sector, at, tableDamage).ascii(0, 8) === SIGNATURE;
 }
 
 async function readTable(disk: DiskBytes, at: number, sectorBytes: number): Promise<PartitionTable> {
@@ -118,7 +112,7 @@ interface GptHeader {
  * @throws AppError `PARTITION_TABLE_INVALID` for a wrong checksum, place or size
  */
 function decodeGptHeader(sector: Uint8Array, at: number, sectorBytes: number): GptHeader {
-  const fields = fieldsOf(sector, at, complainOfTable);
+  const fields = fieldsOf(sector, at, tableDamage);
   if (fields.ascii(0, 8) !== SIGNATURE) throw fields.damage('the header of the GPT is missing', 0);
   const headerBytes = fields.u32(12);
   if (headerBytes < MIN_HEADER_BYTES || headerBytes > sector.length) {
@@ -146,7 +140,7 @@ function decodeGptEntries(entries: Uint8Array, header: GptHeader, sectorBytes: n
   if (crc32(entries) !== header.entriesCrc) {
     throw tableDamage('the checksum of the entries is wrong', header.entriesAt);
   }
-  const fields = fieldsOf(entries, header.entriesAt, complainOfTable);
+  const fields = fieldsOf(entries, header.entriesAt, tableDamage);
   const partitions: Partition[] = [];
   for (let offset = 0; offset + header.entryBytes <= entries.length; offset += header.entryBytes) {
     const type = guidText(fields.slice(offset, 16));

@@ -18,7 +18,6 @@ import {
   type Partition,
   type PartitionRole,
   type PartitionTable,
-  complainOfTable,
   tableDamage,
 } from './partition.ts';
 
@@ -60,7 +59,7 @@ export function decodeMbr(sector: Uint8Array, at: number): Partition[] | null {
 }
 
 function decodeEntries(sector: Uint8Array, at: number): Entry[] | null {
-  const fields = fieldsOf(sector, at, complainOfTable);
+  const fields = fieldsOf(sector, at, tableDamage);
   if (fields.u16(SIGNATURE_OFFSET) !== SIGNATURE) return null;
   return [0, 1, 2, 3]
     .map((index) => ENTRIES_OFFSET + index * ENTRY_BYTES)

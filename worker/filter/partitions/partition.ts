@@ -1,7 +1,6 @@
 /** What the two kinds of partition table have in common. */
 import { AppError } from '../../../shared/base/errors.ts';
 import { type Extent } from '../../../shared/domain/extent.ts';
-import { type Complain } from '../fields.ts';
 
 /** What the table says a partition is for; `any` leaves it to the content. */
 export type PartitionRole =
@@ -38,5 +37,3 @@ export function tableDamage(problem: string, at: number): AppError {
     at,
   });
 }
-
-export const complainOfTable: Complain = tableDamage;

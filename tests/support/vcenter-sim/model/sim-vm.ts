@@ -8,7 +8,6 @@ import { type Layer } from '../disks/layer.ts';
 import { type Data, type Moref, type Value } from '../values.ts';
 import { type SimObject } from './inventory.ts';
 import { type SimDatastore, type SimFolder, type SimHost, type SimPool } from './places.ts';
-import { vmProperty } from './vm-properties.ts';
 
 export interface SimDisk {
   readonly key: number;
@@ -71,11 +70,16 @@ export class SimSnapshot implements SimObject {
   property(name: string): Value | undefined {
     if (name === 'vm') return this.vm.ref;
     if (name === 'childSnapshot') return this.children.map((child) => child.ref);
-    return name === 'config' ? vmProperty(this.vm, 'config', this) : undefined;
+    return name === 'config' ? this.vm.facts.properties(this.vm, 'config', this) : undefined;
   }
 }
 
+/** Reads a machine, or one of its snapshots, as a top-level property. */
+export type VmProperties = (vm: SimVm, name: string, at?: SimSnapshot) => Value | undefined;
+
 export interface VmFacts {
+  /** Handed in, so that the state knows nothing of how it is shown. */
+  readonly properties: VmProperties;
   readonly ref: Moref;
   readonly name: string;
   readonly folder: SimFolder;
@@ -147,7 +151,7 @@ export class SimVm implements SimObject {
   }
 
   property(name: string): Value | undefined {
-    return vmProperty(this, name);
+    return this.facts.properties(this, name);
   }
 
   /** All snapshots, parents first. */

@@ -1,5 +1,5 @@
 import { assert } from 'chai';
-import { type SavesetRecord } from '../../../../master/catalog/savesets.ts';
+import { type SavesetRecord } from '../../../../master/catalog/saveset-rows.ts';
 import { chainOf } from '../../../../master/jobs/chain.ts';
 import { planBase } from '../../../../master/jobs/plan-run.ts';
 import { point } from '../../../support/points.ts';
