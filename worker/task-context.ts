@@ -2,11 +2,18 @@
  * What a task is given, and what it gives back. A task owns nothing of this: the stream (device, threads) outlives it and
  * serves the next task.
  */
-import { type DeviceAccess, type TaskOutcome, type TaskProgress } from '../shared/contract/ipc.ts';
+import {
+  type DeviceAccess,
+  type ServerAccess,
+  type TaskOutcome,
+  type TaskProgress,
+} from '../shared/contract/ipc.ts';
+import { type ChunkLookup } from '../shared/repository/chunk-lookup.ts';
 import { type Clock } from '../shared/base/clock.ts';
 import { type DeviceHeader } from '../shared/format/device-header.ts';
 import { type Log } from '../shared/base/log.ts';
 import { type Storage } from '../shared/repository/storage.ts';
+import { type VsphereSession } from '../shared/vsphere/session.ts';
 import { type CodePool } from './pipeline/thread-pool.ts';
 
 /** One open stream on a device: its storage, and the threads that serve whatever task comes next. */
@@ -15,6 +22,9 @@ export interface OpenStream {
   readonly header: DeviceHeader;
   readonly storage: Storage;
   readonly pool: CodePool;
+  /** What the device holds, read once per stream. A task that gives up packs must call `forgetLookup`. */
+  lookup(signal: AbortSignal): Promise<ChunkLookup>;
+  forgetLookup(): void;
 }
 
 /** Intents that must be undone after a crash. Each call resolves when the master has it on disk. */
@@ -31,6 +41,8 @@ export interface TaskContext {
   readonly log: Log;
   readonly stream: OpenStream;
   readonly ledger: SnapshotLedger;
+  /** The worker's one session; a new one when the server is another. Closed by the worker. */
+  vsphere(server: ServerAccess): Promise<VsphereSession>;
   /** Lossy and throttled by the receiver of the call; cheap to call often. */
   report(progress: TaskProgress): void;
 }
