@@ -1,0 +1,181 @@
+/**
+ * Devices with chains of real savesets, made the way a backup makes them, and beside each chain a model: the bytes that the
+ * disk must have after a restore.
+ */
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '../../shared/base/clock.ts';
+import { silentLog } from '../../shared/base/log.ts';
+import { KiB } from '../../shared/base/units.ts';
+import { type Layer, buildExtentMap, select } from '../../shared/domain/extent-map.ts';
+import { type ChainLink, type TaskProgress } from '../../shared/contract/ipc.ts';
+import { type DeviceHeader } from '../../shared/format/device-header.ts';
+import { DiskIndexBuilder } from '../../shared/format/disk-index-builder.ts';
+import { type ManifestDisk, type StoredFile } from '../../shared/format/manifest.ts';
+import { ChunkLookup } from '../../shared/repository/chunk-lookup.ts';
+import { createDevice } from '../../shared/repository/device.ts';
+import { PackWriter } from '../../shared/repository/pack-writer.ts';
+import { putDiskIndex, putFile, putManifest, seal } from '../../shared/repository/saveset-store.ts';
+import { type Storage } from '../../shared/repository/storage.ts';
+import { storeExtents } from '../../worker/pipeline/store-extents.ts';
+import { type CodePool } from '../../worker/pipeline/thread-pool.ts';
+import { type BlockReader } from '../../worker/ports.ts';
+import { type TaskContext } from '../../worker/task-context.ts';
+import { aManifest, aManifestDisk } from '../unit/format/samples.ts';
+
+export const GRID = 16 * KiB;
+
+export interface TestDevice {
+  readonly storage: Storage;
+  readonly header: DeviceHeader;
+}
+
+/** Makes a device with small chunks. */
+export async function testDevice(storage: Storage): Promise<TestDevice> {
+  return { storage, header: await createDevice(storage, { clock: systemClock, gridBytes: GRID }) };
+}
+
+/** What a saveset holds of a disk: `data` is read from `source`, what no layer names is `rest`. */
+export interface DiskPart {
+  readonly key?: number;
+  readonly source: Uint8Array;
+  readonly layers: readonly Layer[];
+  readonly rest: 'same' | 'zero' | 'free';
+  /** Whether the disk stands alone although the saveset has a base. */
+  readonly isFull?: boolean;
+}
+
+/** One chain of savesets in the making. */
+export class TestChain {
+  /** Newest first, as a task gets them. */
+  readonly links: ChainLink[] = [];
+  /** What a restore of the newest saveset must give, by disk. */
+  readonly model = new Map<number, Buffer>();
+  readonly #pool: CodePool;
+
+  constructor(pool: CodePool) {
+    this.#pool = pool;
+  }
+
+  /** Writes and seals the next saveset. */
+  async add(
+    device: TestDevice,
+    parts: readonly DiskPart[],
+    files: Record<string, string> = {},
+  ): Promise<void> {
+    const { storage, header } = device;
+    const { deviceId } = header;
+    const savesetId = randomBytes(8).toString('hex');
+    const base = this.links[0];
+    const disks: ManifestDisk[] = [];
+    for (const part of parts) disks.push(await this.#addDisk(storage, savesetId, part));
+    const stored: StoredFile[] = [];
+    for (const [name, text] of Object.entries(files)) {
+      stored.push(await putFile(storage, savesetId, name, Buffer.from(text)));
+    }
+    await putManifest(
+      storage,
+      aManifest({
+        savesetId,
+        deviceId,
+        type: base === undefined ? 'full' : 'incremental',
+        base: base === undefined ? null : { savesetId: base.savesetId, deviceId: base.device.deviceId },
+        disks,
+        files: stored,
+      }),
+    );
+    await seal(storage, savesetId, { token: 7, sealedAt: '2026-01-31T12:10:00.000Z' });
+    this.links.unshift({ savesetId, device: { deviceId, name: 'tape0', path: storage.location } });
+  }
+
+  async #addDisk(storage: Storage, savesetId: string, part: DiskPart): Promise<ManifestDisk> {
+    const { key = 2000, source, layers, rest } = part;
+    const map = buildExtentMap(source.length, layers, rest);
+    const builder = new DiskIndexBuilder(source.length, GRID);
+    await using packs = new PackWriter(storage, savesetId, { targetBytes: 400_000 });
+    const signal = new AbortController().signal;
+    const lookup = await ChunkLookup.open(storage, signal);
+    const { zeroCells } = await storeExtents({
+      reader: readerOf(source),
+      read: select(map, 'data'),
+      pool: this.#pool,
+      lookup,
+      packs,
+      index: builder,
+      clock: systemClock,
+      signal,
+    });
+    await packs.finish();
+    const runs = buildExtentMap(
+      source.length,
+      [{ kind: 'zero', extents: zeroCells }, ...layersOf(map)],
+      rest,
+    ).runs;
+    const index = await putDiskIndex(storage, savesetId, key, builder.finish(runs));
+    this.#updateModel(key, part, layersOf(map));
+    const base = this.links[0];
+    return aManifestDisk({
+      key,
+      label: `Hard disk ${key - 1999}`,
+      capacityBytes: source.length,
+      base: base === undefined || part.isFull === true ? null : { savesetId: base.savesetId },
+      index,
+    });
+  }
+
+  #updateModel(key: number, { source }: DiskPart, layers: readonly Layer[]): void {
+    const bytes = Buffer.from(this.model.get(key) ?? Buffer.alloc(source.length));
+    for (const { kind, extents } of layers) {
+      for (const { start, length } of extents) {
+        if (kind === 'data') bytes.set(source.subarray(start, start + length), start);
+        else if (kind !== 'same') bytes.fill(0, start, start + length);
+      }
+    }
+    this.model.set(key, bytes);
+  }
+}
+
+/** A task's context on `device`, with all that was reported. */
+export function testContext(
+  device: TestDevice,
+  pool: CodePool,
+  signal = new AbortController().signal,
+): { context: TaskContext; reports: TaskProgress[] } {
+  const reports: TaskProgress[] = [];
+  const { storage, header } = device;
+  const access = { deviceId: header.deviceId, name: 'tape0', path: storage.location };
+  const notHere = (): Promise<never> => Promise.reject(new Error('no server is asked here'));
+  const context: TaskContext = {
+    signal,
+    clock: systemClock,
+    log: silentLog,
+    stream: {
+      access,
+      header,
+      storage,
+      pool,
+      lookup: (until) => ChunkLookup.open(storage, until),
+      forgetLookup: () => undefined,
+    },
+    ledger: { intent: notHere, created: notHere, removed: notHere },
+    vsphere: notHere,
+    report: (progress) => void reports.push(progress),
+  };
+  return { context, reports };
+}
+
+function layersOf(map: ReturnType<typeof buildExtentMap>): Layer[] {
+  return (['data', 'zero', 'free', 'same'] as const).map((kind) => ({ kind, extents: select(map, kind) }));
+}
+
+function readerOf(bytes: Uint8Array): BlockReader {
+  return {
+    transport: 'file',
+    maxInFlight: 2,
+    capacityBytes: bytes.length,
+    read: (offset, into) => {
+      into.set(bytes.subarray(offset, offset + into.length));
+      return Promise.resolve();
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}

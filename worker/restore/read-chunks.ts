@@ -1,0 +1,63 @@
+/** All chunks of a resolved disk, read once in the order of devices, packs and offsets, and proven. */
+import { type Warning } from '../../shared/contract/ipc.ts';
+import { type AppError } from '../../shared/base/errors.ts';
+import { type ChunkRead, type ResolvedDisk, type ResolvedRun } from '../../shared/repository/resolve-disk.ts';
+import { totalLength } from '../../shared/domain/extent.ts';
+import { type ByteCounters, noBytes } from '../../shared/domain/task.ts';
+import { type OpenChain } from './open-chain.ts';
+
+/** Keeps device and threads busy; each read holds up to 8 MiB. */
+const READS_IN_FLIGHT = 6;
+
+export interface ChunkSink {
+  readonly signal: AbortSignal;
+  /** Told of a chunk that is lost instead of ending with its error. */
+  readonly onLost?: (read: ChunkRead, error: AppError) => void;
+  /** Gets bytes that are valid until it resolves; calls overlap. */
+  onChunk(read: ChunkRead, bytes: Uint8Array): void | Promise<void>;
+}
+
+/**
+ * Reads a disk and gives the stored bytes that were sound. When it throws, no read of it runs any more.
+ * @throws AppError `REPO_CHUNK_DAMAGED`, `REPO_CHUNK_MISSING`, what the storage says; the signal's reason
+ */
+export async function readChunks(chain: OpenChain, disk: ResolvedDisk, sink: ChunkSink): Promise<number> {
+  const { signal, onLost } = sink;
+  const options = { signal, concurrency: READS_IN_FLIGHT, ...(onLost === undefined ? {} : { onLost }) };
+  let readBytes = 0;
+  for (const deviceId of new Set(disk.layers.map((layer) => layer.deviceId))) {
+    await chain.device(deviceId).reader.readMany(readsOf(disk, deviceId), options, async (read, bytes) => {
+      await sink.onChunk(read, bytes);
+      readBytes += read.storedLength;
+    });
+  }
+  return readBytes;
+}
+
+/** Bytes of the disk with this kind. */
+export function bytesOfKind(disk: ResolvedDisk, kind: ResolvedRun['kind']): number {
+  return totalLength(disk.runs.filter((run) => run.kind === kind));
+}
+
+/** What is known of a resolved disk, and the stored bytes that were read for it; nothing is stored on the device. */
+export function countersOf(disk: ResolvedDisk, readBytes: number): ByteCounters {
+  return {
+    ...noBytes,
+    provisioned: disk.capacityBytes,
+    used: bytesOfKind(disk, 'data'),
+    skipped: bytesOfKind(disk, 'free'),
+    zero: bytesOfKind(disk, 'zero'),
+    read: readBytes,
+  };
+}
+
+/** Says that records are damaged although no byte is lost. */
+export function detourWarnings(chain: OpenChain): Warning[] {
+  if (chain.detours === 0) return [];
+  const message = `Chunks that are damaged where they were noted, but sound elsewhere: ${chain.detours}`;
+  return [{ code: 'REPO_CHUNK_DAMAGED', message }];
+}
+
+function* readsOf(disk: ResolvedDisk, deviceId: string): Generator<ChunkRead> {
+  for (const read of disk.reads) if (read.deviceId === deviceId) yield read;
+}
