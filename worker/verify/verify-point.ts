@@ -1,0 +1,133 @@
+/**
+ * Proves that a restore point can be restored: every chunk of every disk is read and hashed as a restore would, and every
+ * file of the saveset. All damage is collected before it is told, so that one look says what the point is still good for.
+ */
+import { type AppError, hasCode, toAppError } from '../../shared/base/errors.ts';
+import { type VerifySpec } from '../../shared/contract/ipc.ts';
+import { totalLength } from '../../shared/domain/extent.ts';
+import { type ByteCounters, addCounters, noBytes } from '../../shared/domain/task.ts';
+import { type Manifest, type ManifestDisk } from '../../shared/format/manifest.ts';
+import { markDamaged } from '../../shared/repository/damage-marks.ts';
+import { type ChunkRead, resolveDisk } from '../../shared/repository/resolve-disk.ts';
+import { readFile } from '../../shared/repository/saveset-store.ts';
+import { OpenChain } from '../restore/open-chain.ts';
+import { bytesOfKind, countersOf, detourWarnings, readChunks } from '../restore/read-chunks.ts';
+import { type TaskContext, type TaskResult } from '../task-context.ts';
+import { Findings } from './findings.ts';
+
+/** Bounds the small files that a device gets when much of it is lost; the next verification marks the rest. */
+const MAX_MARKS = 4096;
+
+/**
+ * Verifies the newest saveset of a chain. Damaged records are marked, so that new restore points do not build on them.
+ * `counters.read` are stored bytes.
+ *
+ * @throws AppError `VERIFY_FAILED` naming all that is lost; what a device says that cannot be read at all; the signal's
+ *   reason
+ */
+export async function verifyPoint(spec: VerifySpec, context: TaskContext): Promise<TaskResult> {
+  const begunMs = context.clock.monotonicMs();
+  await using chain = await OpenChain.open(spec.chain, context);
+  const verification: Verification = { chain, context, findings: new Findings(), damaged: [] };
+  const { savesetId } = chain.newest;
+  const counters = await verifyAll(verification);
+  await markAll(verification);
+  verification.findings.throwIfAny(savesetId);
+  return {
+    warnings: detourWarnings(chain),
+    counters,
+    phases: { read: context.clock.monotonicMs() - begunMs },
+    saveset: null,
+  };
+}
+
+interface Verification {
+  readonly chain: OpenChain;
+  readonly context: TaskContext;
+  readonly findings: Findings;
+  readonly damaged: Pick<ChunkRead, 'deviceId' | 'packId' | 'offset'>[];
+}
+
+async function verifyAll(verification: Verification): Promise<ByteCounters> {
+  const { chain } = verification;
+  const manifest = await orFinding(verification, 'the manifest', () => chain.manifest(chain.newest));
+  if (manifest === undefined) return noBytes;
+  await verifyFiles(verification, manifest);
+  let counters: ByteCounters = noBytes;
+  for (const disk of manifest.disks) {
+    const ofDisk = await orFinding(verification, nameOf(disk), () => verifyDisk(verification, disk));
+    counters = addCounters(counters, ofDisk ?? noBytes);
+  }
+  return counters;
+}
+
+async function verifyFiles(verification: Verification, manifest: Manifest): Promise<void> {
+  const { chain, context } = verification;
+  const { storage } = chain.device(chain.newest.device.deviceId);
+  for (const file of manifest.files) {
+    context.signal.throwIfAborted();
+    await orFinding(verification, `"${file.name}"`, () => readFile(storage, manifest.savesetId, file));
+  }
+}
+
+async function verifyDisk(verification: Verification, disk: ManifestDisk): Promise<ByteCounters> {
+  const { chain, context, findings, damaged } = verification;
+  const resolved = resolveDisk(await chain.indexes(disk.key));
+  const losses = findings.addDisk(disk.key, nameOf(disk));
+  const totalBytes = bytesOfKind(resolved, 'data');
+  let doneBytes = 0;
+  const onDone = (bytes: number): void => {
+    doneBytes += bytes;
+    context.report({ phase: 'read', what: nameOf(disk), doneBytes, totalBytes });
+  };
+  onDone(0);
+  const readBytes = await readChunks(chain, resolved, {
+    signal: context.signal,
+    onChunk: ({ writes }) => onDone(totalLength(writes)),
+    onLost: (read, error) => {
+      const { writes, deviceId, packId, offset } = read;
+      losses.add(writes);
+      if (hasCode(error, 'REPO_CHUNK_DAMAGED') && damaged.length < MAX_MARKS)
+        damaged.push({ deviceId, packId, offset });
+      onDone(totalLength(writes));
+    },
+  });
+  return countersOf(resolved, readBytes);
+}
+
+/** A device that takes no marks is still verified: what was found matters more. */
+async function markAll({ chain, context, damaged }: Verification): Promise<void> {
+  if (damaged.length === 0) return;
+  // what the stream knows of its device was read before the marks
+  context.stream.forgetLookup();
+  try {
+    for (const { deviceId, packId, offset } of damaged) {
+      context.signal.throwIfAborted();
+      await markDamaged(chain.device(deviceId).storage, { packId, offset });
+    }
+  } catch (error) {
+    context.signal.throwIfAborted();
+    context.log.warn('Damaged chunks could not be marked', { reason: toAppError(error).message });
+  }
+}
+
+/** Runs one step; damage becomes a finding and gives undefined, anything else is thrown. */
+async function orFinding<T>(
+  { findings }: Verification,
+  what: string,
+  step: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    findings.addUnreadable(what, error);
+    return undefined;
+  }
+}
+
+function isDamage(error: unknown): error is AppError {
+  return hasCode(error, 'FORMAT_INVALID', 'REPO_OBJECT_MISSING', 'REPO_READ_FAILED', 'RESTORE_CHAIN_BROKEN');
+}
+
+const nameOf = (disk: ManifestDisk): string => `disk ${disk.key} "${disk.label}"`;
