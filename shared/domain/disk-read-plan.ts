@@ -31,7 +31,7 @@ export interface DiskReadPlan {
   readonly dropped: ExtentSet;
   /** As it stands before reading: `data` where it will be read, `zero`, `free`, `same`. */
   readonly map: ExtentMap;
-  /** Bytes that were changed (or new in the chain) and left out because the guest does not use them. */
+  /** Changed (for a disk without a base: anything) and left out because the guest does not use it. */
   readonly skipped: ExtentSet;
 }
 
@@ -60,5 +60,5 @@ export function planDiskRead(input: DiskReadInput): DiskReadPlan {
     ],
     'same',
   );
-  return { read, dropped, map, skipped: subtract(subtract(changed, keep), input.knownZero) };
+  return { read, dropped, map, skipped: subtract(changed, keep) };
 }

@@ -94,5 +94,12 @@ async function openOne(
       signal,
     );
   const { abm, cbt } = spec.options;
-  return { disk, reader, map: await mapDisk({ disk, reader, base, abm, cbt, ask, context }) };
+  const map = await mapDisk({ disk, reader, base, abm, cbt, ask, context });
+  log.info('Disk mapped', {
+    disk: disk.key,
+    changedBytes: map.changedBytes,
+    usedBytes: map.usedBytes,
+    mapReadBytes: map.mapReadBytes,
+  });
+  return { disk, reader, map };
 }
