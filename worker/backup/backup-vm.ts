@@ -91,8 +91,9 @@ async function takeSnapshot({ spec, context, session, vm, warnings }: Backup): P
 }
 
 function consistencyWarnings({ asked, reached, reason }: ReachedConsistency, vm: VmDetails): Warning[] {
-  const isLower = asked !== reached && vm.guestId.startsWith('win');
-  if (!isLower) return [];
+  // Outside Windows the file system level is all that the strongest wish can mean.
+  const isBest = reached === 'filesystem' && asked === 'application' && !vm.guestId.startsWith('win');
+  if (asked === reached || isBest) return [];
   return [
     { code: 'CONSISTENCY_LOWERED', message: `${reached} instead of ${asked} level: ${reason ?? 'not told'}` },
   ];

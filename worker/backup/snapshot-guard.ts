@@ -59,7 +59,7 @@ export class SnapshotGuard implements AsyncDisposable {
       await context.ledger.created({ snapshotName: name, snapshotMoref: moref });
       return new SnapshotGuard(moref, consistency, wish, context);
     } catch (error) {
-      await cleanUpAfterFailure(wish, context);
+      await cleanUpAfterFailure(wish, context, error);
       throw error;
     }
   }
@@ -134,11 +134,20 @@ function create(wish: SnapshotWish, quiesce: Consistency, context: TaskContext):
   return createSnapshot(session, { moref: vm.moref, name, description, quiesce }, context.signal);
 }
 
-async function cleanUpAfterFailure(wish: SnapshotWish, context: TaskContext): Promise<void> {
+/** After these CreateSnapshot may still be under way: the ledger keeps the intent, and the clean-up looks again. */
+const UNDECIDED = [
+  'CANCELLED',
+  'VSPHERE_TIMEOUT',
+  'VSPHERE_UNREACHABLE',
+  'VSPHERE_ANSWER_INVALID',
+  'VSPHERE_NOT_AUTHENTICATED',
+] as const;
+
+async function cleanUpAfterFailure(wish: SnapshotWish, context: TaskContext, why: unknown): Promise<void> {
   using deadline = withDeadline(60_000, 'VSPHERE_TIMEOUT', 'Looking for a half-made snapshot');
   try {
     await removeByName(wish, deadline.signal);
-    await context.ledger.removed({ snapshotName: wish.name });
+    if (!hasCode(why, ...UNDECIDED)) await context.ledger.removed({ snapshotName: wish.name });
   } catch (error) {
     context.log.warn('Half-made snapshot left to the clean-up', { snapshot: wish.name, error });
   }
