@@ -5,7 +5,7 @@ import { totalLength } from '../../../shared/domain/extent.ts';
 import { type PointView, type RunView } from '../../../shared/contract/api.ts';
 import { freeOf, markersIn, markersOnDevice, usedBytes, whatIsWrong } from '../../support/disk-oracle.ts';
 import { loadDisk } from '../../support/fixtures.ts';
-import { RealWorld, assertOutcome, taskOf } from '../../support/real-world.ts';
+import { RealWorld, assertOutcome, eventually, taskOf } from '../../support/real-world.ts';
 import { smallSite } from '../../support/vcenter-sim/default-site.ts';
 import { type SiteConfig } from '../../support/vcenter-sim/config.ts';
 import { readFile as readStored } from '../../../shared/repository/saveset-store.ts';
@@ -72,6 +72,7 @@ describe('a full backup of six machines, and its restore', function () {
 
   it('leaves no snapshot, no session and nothing unfinished behind', async () => {
     await world.assertNoSnapshots();
+    await eventually(async () => (await world.sim.stats()).sessionsNow === 0);
     assert.deepEqual(await world.unfinished(), []);
   });
 
