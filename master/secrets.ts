@@ -47,12 +47,12 @@ export class Secrets {
     await this.#change(Object.fromEntries(Object.entries(this.#sealed).filter(([known]) => known !== name)));
   }
 
-  /** @throws AppError `AUTH_LOGIN_REFUSED` when there is none that the key opens */
+  /** @throws AppError `SECRET_UNREADABLE` when there is none that the key opens */
   get(name: string): string {
     const text = this.#sealed[name];
     const opened = text === undefined ? undefined : this.#open(name, Buffer.from(text, 'base64'));
     if (opened === undefined) {
-      throw new AppError('AUTH_LOGIN_REFUSED', `Cannot open the password of server "${name}"`, {
+      throw new AppError('SECRET_UNREADABLE', `Cannot open the password of server "${name}"`, {
         server: name,
       });
     }

@@ -1,7 +1,7 @@
 /**
  * Extents: half-open byte ranges, and the algebra of sorted, disjoint, non-touching lists of them (`ExtentSet`).
  * Every function takes and returns such lists and runs in time linear in their length; `normalize` makes one from
- * anything. Laws are in tests/property/extent.test.ts.
+ * anything. Laws are in tests/unit/domain/extent.test.ts.
  */
 
 /** Bytes `start` to `start + length`, the end not included. */
@@ -128,6 +128,7 @@ export function closeGaps(a: ExtentSet, gapBytes: number): ExtentSet {
 /** The parts of `a` inside `[start, end)`, found by halving, so that one cell of a large disk is cheap. */
 export function slice(a: ExtentSet, start: number, end: number): ExtentSet {
   const result: Extent[] = [];
+  if (start >= end) return result;
   for (let i = firstEndingAfter(a, start); i < a.length; i++) {
     const extent = a[i];
     if (extent === undefined || extent.start >= end) break;
