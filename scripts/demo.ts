@@ -40,11 +40,9 @@ async function tell(stage: Stage): Promise<void> {
   heading('More increments, for a long chain');
   await changeGuests(stage, ['web01-2000']);
   await checkReads(stage, await backUp(stage, 'incremental'));
-  for (const edit of [10, 200]) {
-    say();
-    say(`guest  ${await diskNamed(stage, 'web01-2000').editFile(sim, edit)}`);
-    await checkReads(stage, await backUp(stage, 'incremental'));
-  }
+  say();
+  say(`guest  ${await diskNamed(stage, 'web01-2000').editFile(sim, 200)}`);
+  await checkReads(stage, await backUp(stage, 'incremental'));
   await shell.run(['point', 'list', '--vm', 'web01']);
   checks.that((await sim.stats()).snapshotsNow === 0, 'no snapshot is left on the server');
 

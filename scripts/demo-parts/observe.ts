@@ -18,7 +18,7 @@ export interface Observed {
   readonly looks: number;
 }
 
-/** Looks until `ended` settles. */
+/** Looks at the service's first run until `ended` settles. */
 export async function observe(shell: Shell, sim: SimProcess, ended: Promise<unknown>): Promise<Observed> {
   const watch = { isOver: false };
   const over = (): void => {
@@ -44,13 +44,12 @@ async function lookAtRun(shell: Shell, watch: { readonly isOver: boolean }) {
   let tasksAtOnce = 0;
   let hadIdleSnapshot = false;
   let looks = 0;
+  let runId: number | undefined;
   while (!watch.isOver) {
-    const [head] = await shell.ask<{ runId: number; state: string }[]>(['run', 'list', '--limit', '1']);
-    if (head === undefined || head.state === 'done') {
-      await sleep(EVERY_MS);
-      continue;
-    }
-    const run = await shell.ask<RunView>(['run', 'show', String(head.runId)]);
+    runId ??= (await shell.ask<{ runId: number }[]>(['run', 'list', '--limit', '1']))[0]?.runId;
+    if (runId === undefined) continue;
+    const run = await shell.ask<RunView>(['run', 'show', String(runId)]);
+    if (run.state === 'done') break;
     const atWork = run.tasks.filter(({ state }) => state !== 'queued' && state !== 'done').length;
     looks++;
     tasksAtOnce = Math.max(tasksAtOnce, atWork);

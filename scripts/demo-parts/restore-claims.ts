@@ -13,17 +13,12 @@ import { hasContentOf, wrongSectors } from './sectors.ts';
 /** Disk and run (from 1). */
 const RESTORES: readonly (readonly [name: string, run: number])[] = [
   ['web01-2000', 1],
-  ['web01-2000', 2],
   ['web01-2000', 3],
-  ['web01-2000', 4],
-  ['web01-2000', 6],
-  ['db01-2000', 1],
+  ['web01-2000', 5],
   ['db01-2000', 3],
-  ['db01-2001', 3],
   ['files01-2000', 3],
   ['archive01-2000', 2],
   ['late01-2000', 2],
-  ['late01-2000', 3],
   ['linux01-2000', 2],
   ['mixed01-2000', 2],
 ];
@@ -39,7 +34,7 @@ export async function showPlans(stage: Stage): Promise<void> {
   const cases = [
     { run: 1, chain: [1] },
     { run: 3, chain: [1, 3] },
-    { run: newest, chain: [1, 3, 4, 5, 6] },
+    { run: newest, chain: [1, 3, 4, 5] },
   ];
   for (const { run, chain } of cases) {
     const { savesetId } = pointOfRun(known, { vm: 'web01', run });
@@ -115,7 +110,7 @@ async function checkImage({ checks, folder }: Stage, { guest, run, image }: Rest
   const isNtfs = state.volumes.some(({ fileSystem }) => fileSystem === 'ntfs');
   if (isNtfs && !isTouched && hasNtfscat()) {
     const files = await wrongFiles(state, image, path.join(folder, 'restored', 'volume.raw'));
-    checks.that(files.length === 0, 'ntfscat reads every file as it was', files.slice(0, 3).join(', '));
+    checks.that(files.length === 0, 'ntfscat reads the files as they were', files.slice(0, 3).join(', '));
   }
   const { lateFile } = guest.fixture;
   if (lateFile !== undefined)
@@ -132,14 +127,13 @@ function checkDeleted(
   guest: GuestDisk,
   { state, image }: { state: GuestDisk['fixture']['states'][number]; image: Buffer },
 ): void {
-  const first = guest.runs[0]!.state;
-  const found = foundMarkers(first, image).filter((marker) => state.deletedMarkers.includes(marker));
-  const total = first.deletedMarkers.filter((marker) => state.deletedMarkers.includes(marker)).length;
-  checks.that(
-    total > 0 && found.length === 0,
-    'nothing of deleted files was kept',
-    `0 of ${total} expected, ${found.length} found`,
+  const markers = guest.runs[0]!.state.deletedMarkers.filter((marker) =>
+    state.deletedMarkers.includes(marker),
   );
+  const inImage = foundMarkers(image);
+  const found = markers.filter((marker) => inImage.has(marker));
+  const seen = `of ${markers.length} deleted files ${found.length} are found`;
+  checks.that(markers.length > 0 && found.length === 0, 'nothing of deleted files was kept', seen);
 }
 
 export async function checkVmdk(stage: Stage): Promise<void> {

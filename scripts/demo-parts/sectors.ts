@@ -99,11 +99,14 @@ export function nonZeroBytes(sectors: Sectors, image: Buffer): number {
 /** Positions of the sectors in use that differ between the restored and the true disk. */
 export function wrongSectors(inUse: Sectors, restored: Buffer, truth: Buffer): number[] {
   if (restored.length !== truth.length) return [0];
+  const differ = (start: number, end: number): boolean =>
+    restored.compare(truth, start, end, start, end) !== 0;
   const wrong: number[] = [];
-  for (let i = 0; i < inUse.length; i++) {
-    const at = i * SECTOR_BYTES;
-    const differs = restored.compare(truth, at, at + SECTOR_BYTES, at, at + SECTOR_BYTES) !== 0;
-    if (inUse[i] === 1 && differs) wrong.push(at);
+  for (let grain = 0; grain < truth.length; grain += GRAIN_BYTES) {
+    const end = Math.min(grain + GRAIN_BYTES, truth.length);
+    if (!differ(grain, end)) continue;
+    for (let at = grain; at < end; at += SECTOR_BYTES)
+      if (inUse[at / SECTOR_BYTES] === 1 && differ(at, at + SECTOR_BYTES)) wrong.push(at);
   }
   return wrong;
 }

@@ -23,6 +23,7 @@ export class Shell {
   readonly #env: NodeJS.ProcessEnv;
   readonly #children = new Set<ChildProcess>();
   #service: ChildProcess | undefined;
+  #isClosed = false;
 
   /** Commands run in `cwd`, with `variables` beside the search path. */
   constructor(cwd: string, variables: Readonly<Record<string, string>>) {
@@ -86,11 +87,13 @@ export class Shell {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     await this.stop();
     for (const child of this.#children) child.kill('SIGKILL');
   }
 
   #start(words: readonly string[]): ChildProcess {
+    if (this.#isClosed) throw new Error('The demo has ended');
     const stdio = ['ignore', 'pipe', 'pipe'] as const;
     const child = spawn(process.execPath, [PROGRAM, ...words], {
       cwd: this.#cwd,
