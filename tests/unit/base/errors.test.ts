@@ -71,7 +71,8 @@ describe('invariant', () => {
   it('lets a true condition pass, and calls a false one a bug', () => {
     invariant(true, 'never said');
     try {
-      invariant(false, 'one is two', { one: 1 });
+      const isEqual: boolean = JSON.parse('false') as boolean;
+      invariant(isEqual, 'one is two', { one: 1 });
       assert.fail('it passed');
     } catch (error) {
       assert.isTrue(hasCode(error, 'BUG_INVARIANT'));
