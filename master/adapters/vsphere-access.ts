@@ -8,6 +8,7 @@ import { type InventoryVm, listVms } from '../../shared/vsphere/inventory.ts';
 import { moref } from '../../shared/vsphere/moref.ts';
 import { backupVmPrivileges, missingPrivileges } from '../../shared/vsphere/privileges.ts';
 import { VsphereSession } from '../../shared/vsphere/session.ts';
+import { waitForSnapshotTasks } from '../../shared/vsphere/snapshot-tasks.ts';
 import { findSnapshotsByName, removeSnapshot } from '../../shared/vsphere/snapshots.ts';
 import { readFingerprint } from '../../shared/vsphere/tls-pin.ts';
 import { type Removal, type SnapshotCleaner, type SnapshotRef } from '../dispatch/ports.ts';
@@ -70,6 +71,7 @@ async function removeOne(
 ): Promise<Removal> {
   const { snapshotName, vmMoref } = snapshot;
   try {
+    await waitForSnapshotTasks(session, vmMoref, signal);
     const found = await findSnapshotsByName(session, vmMoref, snapshotName, signal);
     for (const { moref: snapshotMoref } of found) await removeSnapshot(session, snapshotMoref, signal);
     return { snapshotName, result: found.length > 0 ? 'removed' : 'absent' };

@@ -115,6 +115,33 @@ describe('a backup whose process is killed', function () {
     assert.deepEqual(await world.unfinished(), []);
   });
 
+  const moments = [
+    { method: 'CreateSnapshot_Task', what: 'the server makes the snapshot' },
+    { method: 'RemoveSnapshot_Task', what: 'the server removes the snapshot, and the manifest is stored' },
+  ];
+  for (const { method, what } of moments) {
+    it(`is done again when its worker dies while ${what}`, async () => {
+      await using slow = await RealWorld.open({
+        site: { ...SITE, folderBytesPerSecond: 10 ** 9, taskDelayByMethodMs: { [method]: 4_000 } },
+      });
+      await slow.addJob('nightly', ['web01']);
+      const runId = await slow.startJob('nightly');
+      await eventually(async () => (await slow.sim.calls({ method })).length > 0);
+      const { tasks } = await slow.services.runs.show(runId);
+      process.kill(tasks[0]!.workerPid!, 'SIGKILL');
+      const run = await slow.done(runId);
+      assert.include(['ok', 'warning'], run.outcome, JSON.stringify(run.tasks));
+      assert.equal(taskOf(run, 'web01').attempts, 2);
+      const { snapshotsPeak, snapshotsCreated } = await slow.sim.stats();
+      assert.deepEqual({ snapshotsPeak, snapshotsCreated }, { snapshotsPeak: 1, snapshotsCreated: 2 });
+      await slow.assertNoSnapshots();
+      assert.equal(await slow.pointCount('web01'), 1);
+      assert.deepEqual(await slow.unfinished(), []);
+      const point = await slow.pointOf('web01');
+      assertOutcome(await slow.verify(point.savesetId), 'ok');
+    });
+  }
+
   it('stops within seconds when it is cancelled, and frees the machine', async () => {
     await world.addJob('nightly', ['web01']);
     const runId = await world.startJob('nightly');

@@ -30,7 +30,9 @@ describe('the requests of a whole round', function () {
     }
     dumps = await tempFolder();
   });
-  after(() => dumps?.[Symbol.asyncDispose]());
+  after(async () => {
+    if (whyNoSchema() === undefined) await dumps[Symbol.asyncDispose]();
+  });
 
   async function requests(): Promise<readonly CapturedRequest[]> {
     const names = (await readdir(dumps.path)).filter((name) => name.endsWith('.req.xml')).sort();
