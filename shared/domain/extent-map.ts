@@ -35,28 +35,30 @@ export function buildExtentMap(capacityBytes: number, layers: readonly Layer[], 
       edges.add(Math.min(endOf(extent), capacityBytes));
     }
   }
-  const sorted = [...edges].sort((a, b) => a - b);
-  const cursors = layers.map(() => 0);
+  const cursors = layers.map((layer) => ({ layer, at: 0 }));
   const runs: Run[] = [];
-  for (let i = 0; i + 1 < sorted.length; i++) {
-    const start = sorted[i] ?? 0;
-    const end = sorted[i + 1] ?? 0;
-    pushRun(runs, { kind: kindAt(layers, cursors, start) ?? rest, start, length: end - start });
+  let start = 0;
+  for (const end of [...edges].sort((a, b) => a - b)) {
+    pushRun(runs, { kind: kindAt(cursors, start) ?? rest, start, length: end - start });
+    start = end;
   }
   return { capacityBytes, runs };
 }
 
-function kindAt(layers: readonly Layer[], cursors: number[], position: number): ExtentKind | undefined {
+/** How far a layer was looked through; positions only rise. */
+interface Cursor {
+  readonly layer: Layer;
+  at: number;
+}
+
+function kindAt(cursors: readonly Cursor[], position: number): ExtentKind | undefined {
   let found: ExtentKind | undefined;
-  layers.forEach((layer, i) => {
-    let cursor = cursors[i] ?? 0;
-    for (let extent = layer.extents[cursor]; extent !== undefined && endOf(extent) <= position;) {
-      extent = layer.extents[++cursor];
-    }
-    cursors[i] = cursor;
-    const extent = layer.extents[cursor];
-    if (found === undefined && extent !== undefined && extent.start <= position) found = layer.kind;
-  });
+  for (const cursor of cursors) {
+    const { kind, extents } = cursor.layer;
+    let extent = extents[cursor.at];
+    while (extent !== undefined && endOf(extent) <= position) extent = extents[++cursor.at];
+    if (found === undefined && extent !== undefined && extent.start <= position) found = kind;
+  }
   return found;
 }
 

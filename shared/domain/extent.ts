@@ -44,16 +44,15 @@ export function union(a: ExtentSet, b: ExtentSet): ExtentSet {
   const result: Extent[] = [];
   let i = 0;
   let j = 0;
-  while (i < a.length || j < b.length) {
+  for (;;) {
     const left = a[i];
     const right = b[j];
     const next = right === undefined || (left !== undefined && left.start <= right.start) ? left : right;
-    if (next === undefined) break;
+    if (next === undefined) return result;
     if (next === left) i++;
     else j++;
     pushJoined(result, next.start, endOf(next));
   }
-  return result;
 }
 
 /** In `a` and in `b`. */
