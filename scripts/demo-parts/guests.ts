@@ -12,6 +12,7 @@ import {
   expectRead,
   inEither,
   noSectors,
+  SECTOR_BYTES,
   type Sectors,
   sectorsInUse,
 } from './sectors.ts';
@@ -66,7 +67,7 @@ export class GuestDisk {
     const truth = await readFile(file);
     const pages: number[] = [];
     for (let at = 0; at < truth.length && pages.length <= n; at += PAGE_BYTES) {
-      const isUsed = inUse[at / 512] === 1;
+      const isUsed = inUse[at / SECTOR_BYTES] === 1;
       if (isUsed && PAGE_HEAD.test(truth.toString('latin1', at, at + 64))) pages.push(at);
     }
     const offset = pages[n]! + 1024;
