@@ -141,7 +141,6 @@ const schema = z.object({
 
 export type Manifest = z.output<typeof schema>;
 export type ManifestDisk = Manifest['disks'][number];
-export type ManifestVolume = ManifestDisk['filter']['volumes'][number];
 
 const kind: DocumentKind<Manifest> = { format: FORMAT, version: VERSION, schema };
 

@@ -21,7 +21,7 @@ import { type DiskFixture, type DiskState, type VolumeState, loadDisk, patchesBe
 const GRAIN_BYTES = 64 * 1024;
 const MAX_PACK_BYTES = 2 ** 30;
 
-export function stateOf(disk: DiskFixture, name: string): DiskState {
+function stateOf(disk: DiskFixture, name: string): DiskState {
   const state = disk.states.find((candidate) => candidate.name === name);
   if (state === undefined) throw new Error(`"${disk.name}" has no state "${name}"`);
   return state;
