@@ -153,4 +153,20 @@ describe('a backup whose process is killed', function () {
     assert.equal(await world.pointCount('web01'), 0);
     assert.deepEqual(await world.unfinished(), []);
   });
+
+  it('leaves no snapshot when it is cancelled while the server makes one', async () => {
+    const method = 'CreateSnapshot_Task';
+    await using slow = await RealWorld.open({
+      site: { ...SITE, taskDelayByMethodMs: { [method]: 3_000 } },
+    });
+    await slow.addJob('nightly', ['web01']);
+    const runId = await slow.startJob('nightly');
+    await eventually(async () => (await slow.sim.calls({ method })).length > 0);
+    await slow.services.runs.cancel(runId);
+    assertOutcome(await slow.done(runId), 'cancelled');
+    await slow.sim.control('idle', {});
+    await eventually(async () => (await slow.sim.stats()).snapshotsNow === 0);
+    await eventually(async () => (await slow.services.runs.show(runId)).snapshots === 0);
+    assert.equal(await slow.pointCount('web01'), 0);
+  });
 });
