@@ -26,7 +26,6 @@ const DEADLINE_MS = 100_000;
 const QUICK: Partial<Config> = { retryDelayMs: 50, heartbeatMs: 200, janitorMs: 1_000, shutdownMs: 5_000 };
 
 export interface WorldOptions {
-  /** Without it there is no server to begin with. */
   readonly site: SiteConfig;
   /** Streams by device name; default one device `tape0` with one stream. */
   readonly devices?: Readonly<Record<string, number>>;

@@ -116,7 +116,7 @@ describe('bad input', function () {
     assert.isNotNull(taskOf(run, 'calm01').savesetId);
   });
 
-  it('says that a device is full, makes no point, and leaves the other device its work', async function () {
+  it('says that a device is full, and makes no point of it', async function () {
     const folder = world.file('small');
     await mkdir(folder);
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]);
