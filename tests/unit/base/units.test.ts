@@ -22,6 +22,9 @@ describe('formatDuration', () => {
   for (const [ms, text] of [
     [400, '0.4 s'],
     [12_000, '12 s'],
+    [9_960, '10 s'],
+    [59_600, '1 min 0 s'],
+    [119_700, '2 min 0 s'],
     [200_000, '3 min 20 s'],
     [7_500_000, '2 h 5 min'],
   ] as const) {
