@@ -4,7 +4,9 @@
  *
  * The counts are those of the source because the tests are loaded as ES modules (`no-experimental-require-module` in
  * .mocharc.json). Loaded through `require`, tsx would turn them into CommonJS, where every export is a getter function
- * that coverage counts as a branch of line 1.
+ * that coverage counts as a branch of line 1. Threads and child processes may still load a file in another form; what V8
+ * then counts lands on a declaration: the first line of a function that was called, or an exported constant. No
+ * branch of the source begins there, so these are left out.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -16,14 +18,18 @@ const report = JSON.parse(readFileSync(path.join(root, 'coverage/coverage-final.
 
 let seen = 0;
 const missed = [];
-for (const [file, { branchMap, b: counts }] of Object.entries(report)) {
+for (const [file, { branchMap, b: counts, fnMap, f: calls }] of Object.entries(report)) {
   const name = path.relative(root, file).split(path.sep).join('/');
   if (!STRICT.some((folder) => name.startsWith(folder))) continue;
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const called = Object.entries(fnMap).filter(([id]) => calls[id] > 0);
+  const declarations = new Set(called.map(([, { loc }]) => loc.start.line));
+  const isDeclaration = (line) => declarations.has(line) || /^export const /.test(lines[line - 1] ?? '');
   for (const [id, branch] of Object.entries(branchMap)) {
     counts[id].forEach((count, i) => {
       seen++;
       const { line, column } = branch.locations[i].start;
-      if (count === 0) missed.push(`${name}:${line}:${column + 1}`);
+      if (count === 0 && !isDeclaration(line)) missed.push(`${name}:${line}:${column + 1}`);
     });
   }
 }
