@@ -5,8 +5,8 @@
  * The counts are those of the source because the tests are loaded as ES modules (`no-experimental-require-module` in
  * .mocharc.json). Loaded through `require`, tsx would turn them into CommonJS, where every export is a getter function
  * that coverage counts as a branch of line 1. Threads and child processes may still load a file in another form; what V8
- * then counts lands on a declaration: the first line of a function that was called, or an exported constant. No
- * branch of the source begins there, so these are left out.
+ * then counts lands on a declaration's name: of a function that was called, or of an exported constant. No branch of
+ * the source can begin before the first parenthesis or equals sign of a declaration, so just these places are left out.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -24,12 +24,15 @@ for (const [file, { branchMap, b: counts, fnMap, f: calls }] of Object.entries(r
   const lines = readFileSync(file, 'utf8').split('\n');
   const called = Object.entries(fnMap).filter(([id]) => calls[id] > 0);
   const declarations = new Set(called.map(([, { loc }]) => loc.start.line));
-  const isDeclaration = (line) => declarations.has(line) || /^export const /.test(lines[line - 1] ?? '');
+  const isName = (line, column) => {
+    const text = lines[line - 1] ?? '';
+    return (declarations.has(line) || text.startsWith('export const ')) && column < text.search(/[(=]/);
+  };
   for (const [id, branch] of Object.entries(branchMap)) {
     counts[id].forEach((count, i) => {
       seen++;
       const { line, column } = branch.locations[i].start;
-      if (count === 0 && !isDeclaration(line)) missed.push(`${name}:${line}:${column + 1}`);
+      if (count === 0 && !isName(line, column)) missed.push(`${name}:${line}:${column + 1}`);
     });
   }
 }
