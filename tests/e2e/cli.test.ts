@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { sourceArguments } from '../support/run-source.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
-/** tsx is found from the project, whatever folder the command runs in. */
-const entry = ['--import', import.meta.resolve('tsx'), path.join(root, 'master/cli.ts')];
+const entry = [...sourceArguments, path.join(root, 'master/cli.ts')];
 
 interface Ended {
   readonly code: number;

@@ -10,6 +10,7 @@ import { hasCode } from '../../shared/base/errors.ts';
 import { silentLog } from '../../shared/base/log.ts';
 import { parseConfig } from '../../shared/contract/config.ts';
 import { FAKE_WORKER, eventually, fakeVsphere } from '../support/app-harness.ts';
+import { sourceArguments } from '../support/run-source.ts';
 
 const SCRIPT = fileURLToPath(new URL('../support/crashing-app.ts', import.meta.url));
 
@@ -32,7 +33,9 @@ describe('a service that is killed', function () {
   this.timeout(60_000);
 
   it('leaves its folder free, its worker ends, and the next one removes the snapshot and says what failed', async () => {
-    const child = spawn(process.execPath, ['--import=tsx', SCRIPT], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [...sourceArguments, SCRIPT], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const [line] = (await once(child.stdout, 'data')) as [Buffer];
     const place = JSON.parse(line.toString()) as Place;
     const cleaned: string[] = [];

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { whatIsWrong } from '../../support/disk-oracle.ts';
 import { RealWorld, assertOutcome, eventually, taskOf } from '../../support/real-world.ts';
+import { sourceArguments } from '../../support/run-source.ts';
 import { type SiteConfig } from '../../support/vcenter-sim/config.ts';
 
 const KILLED_APP = fileURLToPath(new URL('../../support/killed-app.ts', import.meta.url));
@@ -78,7 +79,7 @@ describe('a backup whose process is killed', function () {
     await world.addJob('nightly', ['web01', 'web02']);
     await world.closeApp();
     const order = JSON.stringify({ dataDir: world.dataDir, config: world.config, job: 'nightly' });
-    const child = spawn(process.execPath, ['--import=tsx', KILLED_APP, order], {
+    const child = spawn(process.execPath, [...sourceArguments, KILLED_APP, order], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [line] = (await once(child.stdout, 'data')) as [Buffer];

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Readable, type Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { sourceArguments } from '../run-source.ts';
 import { type CallFilter, type CallRecord } from './call-log.ts';
 import { type ReadyLine, type SiteConfig } from './config.ts';
 import {
@@ -48,7 +49,7 @@ export class SimProcess {
     const workDir = options.workDir ?? (await mkdtemp(join(tmpdir(), 'vcenter-sim-')));
     const file = join(workDir, 'site.json');
     await writeFile(file, JSON.stringify(config));
-    const child = spawn(process.execPath, ['--import=tsx', MAIN, '--config', file, '--dir', workDir], {
+    const child = spawn(process.execPath, [...sourceArguments, MAIN, '--config', file, '--dir', workDir], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     child.stdin.on('error', () => undefined);
