@@ -4,14 +4,18 @@ import { invalid } from './byte-reader.ts';
 export const DEVICE_HEADER_NAME = 'device.json';
 export const MANIFEST_NAME = 'manifest.json';
 export const SEAL_NAME = 'seal.json';
+export const PIN_NAME = 'pin.json';
 export const PACKS_FOLDER = 'packs';
 export const SAVESETS_FOLDER = 'savesets';
 export const DAMAGED_FOLDER = 'damaged';
+export const MOVED_FOLDER = 'moved';
 
 const PACK_ID = /^[0-9a-f]{32}$/;
 const SAVESET_ID = /^[0-9a-f]{16}$/;
 const PACK_NAME = /^packs\/([0-9a-f]{2})\/(\1[0-9a-f]{30})\.pack$/;
 const SEAL_OBJECT = /^savesets\/([0-9a-f]{16})\/seal\.json$/;
+const PIN_OBJECT = /^savesets\/([0-9a-f]{16})\/pin\.json$/;
+const MOVED_OBJECT = /^moved\/([0-9a-f]{32})$/;
 const DAMAGE_MARK = /^damaged\/([0-9a-f]{32})\.(\d{1,10})$/;
 
 /** @throws AppError `FORMAT_INVALID` for anything but 32 hexadecimal digits, as do the others here for their ids */
@@ -32,8 +36,23 @@ export function savesetFolder(savesetId: string): string {
   return `${SAVESETS_FOLDER}/${checked(savesetId, SAVESET_ID, 'saveset')}`;
 }
 
-export function diskIndexName(diskKey: number): string {
-  return `disk-${diskKey}.index`;
+/** One segment of a disk; layer 0 is the newest. Inside the saveset's folder. */
+export function diskIndexName(place: {
+  readonly diskKey: number;
+  readonly layer: number;
+  readonly segment: number;
+}): string {
+  return `disk-${place.diskKey}.${place.layer}.${place.segment}.index`;
+}
+
+/** Where the records of a pack went that was rewritten. */
+export function movedName(packId: string): string {
+  return `${MOVED_FOLDER}/${checked(packId, PACK_ID, 'pack')}`;
+}
+
+/** The pack whose moved records this object lists, or undefined. */
+export function movedPackOf(name: string): string | undefined {
+  return MOVED_OBJECT.exec(name)?.[1];
 }
 
 /** The mark that the chunk at this place must not be used for new restore points. */
@@ -49,6 +68,11 @@ export function packIdOf(name: string): string | undefined {
 /** The saveset whose seal has this name, or undefined. */
 export function sealedSavesetOf(name: string): string | undefined {
   return SEAL_OBJECT.exec(name)?.[1];
+}
+
+/** The saveset whose pin has this name, or undefined. */
+export function pinnedSavesetOf(name: string): string | undefined {
+  return PIN_OBJECT.exec(name)?.[1];
 }
 
 /** `<packId>.<offset>` of a damage mark, or undefined. */
