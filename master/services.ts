@@ -13,6 +13,7 @@ import {
   type JobView,
   type PointSummary,
   type PointView,
+  type ReclaimBody,
   type RestoreDiskBody,
   type RestorePlanView,
   type RunStarted,
@@ -45,6 +46,11 @@ export interface DeviceService {
   show(name: string): Promise<DeviceView>;
   /** Forgets the device; what is stored on it stays. @throws AppError `USAGE_CONFLICT`, `DEVICE_IN_USE` */
   remove(name: string): Promise<void>;
+  /**
+   * Starts a run that frees what no restore point uses.
+   * @throws AppError `DEVICE_IN_USE` while another one does
+   */
+  reclaim(name: string, body: ReclaimBody): Promise<RunStarted>;
 }
 
 export interface JobService {

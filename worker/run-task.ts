@@ -1,6 +1,7 @@
 /** From a task's spec to the story that carries it out. */
 import { type TaskSpec } from '../shared/contract/ipc.ts';
 import { backupVm } from './backup/backup-vm.ts';
+import { reclaimDevice } from './reclaim/reclaim-device.ts';
 import { restoreDisk } from './restore/restore-disk.ts';
 import { type TaskContext, type TaskResult } from './task-context.ts';
 import { verifyPoint } from './verify/verify-point.ts';
@@ -13,5 +14,7 @@ export function runTask(spec: TaskSpec, context: TaskContext): Promise<TaskResul
       return restoreDisk(spec, context);
     case 'verify':
       return verifyPoint(spec, context);
+    case 'reclaim':
+      return reclaimDevice(spec, context);
   }
 }

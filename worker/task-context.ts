@@ -48,4 +48,5 @@ export interface TaskContext {
 }
 
 /** What a task that did not fail gives back; the outcome's status follows from the warnings. */
-export type TaskResult = Pick<TaskOutcome, 'warnings' | 'counters' | 'phases' | 'saveset'>;
+export type TaskResult = Pick<TaskOutcome, 'warnings' | 'counters' | 'phases' | 'saveset'> &
+  Partial<Pick<TaskOutcome, 'report'>>;

@@ -108,7 +108,8 @@ export class TaskLoop {
       log.info('Task begins', { runId: spec.runId, task: spec.kind, attempt: spec.attempt });
       const result = await runTask(spec, this.#contextOf(spec, this.#stream, signal, log));
       const warnings = result.warnings.slice(0, MAX_WARNINGS);
-      return { ...result, warnings, status: warnings.length > 0 ? 'warning' : 'ok', error: null };
+      const status = warnings.length > 0 ? 'warning' : 'ok';
+      return { report: null, ...result, warnings, status, error: null };
     } catch (error) {
       if (hasCode(error, 'IPC_FENCED')) throw error;
       const status = isCancel(error) || signal.aborted ? 'cancelled' : 'failed';
@@ -122,6 +123,7 @@ export class TaskLoop {
         counters: { ...noBytes },
         phases: {},
         saveset: null,
+        report: null,
       };
     }
   }

@@ -3,6 +3,7 @@
  * own. `current_token` names the one attempt that may speak for the task; it is cleared in the same transaction that
  * gives an attempt up, so a late message finds no token that fits.
  */
+import { type DeviceReport } from '../../shared/contract/device-report.ts';
 import { type TaskOutcome, type VmTarget, type Warning } from '../../shared/contract/ipc.ts';
 import { type WireError } from '../../shared/contract/wire-error.ts';
 import { type BackupType } from '../../shared/domain/backup-type.ts';
@@ -28,12 +29,18 @@ export type TaskTarget =
         readonly overwrite: boolean;
       };
     }
-  | { readonly kind: 'verify'; readonly savesetId: string };
+  | { readonly kind: 'verify'; readonly savesetId: string }
+  | {
+      readonly kind: 'reclaim';
+      readonly deviceId: string;
+      readonly dryRun: boolean;
+      readonly sparsePercent: number;
+    };
 
 export interface TaskRecord {
   readonly taskId: number;
   readonly runId: number;
-  /** The VM's name, or what is restored or verified. */
+  /** The VM's name, what is restored or verified, or `device NAME`. */
   readonly subject: string;
   readonly target: TaskTarget;
   readonly state: TaskState;
@@ -43,6 +50,7 @@ export interface TaskRecord {
   readonly deviceId: string | null;
   readonly workerPid: number | null;
   readonly type: BackupType | null;
+  /** The id under which the current attempt writes: of a backup its saveset. */
   readonly savesetId: string | null;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
@@ -50,6 +58,7 @@ export interface TaskRecord {
   readonly phases: PhaseTimes;
   readonly error: WireError | null;
   readonly warnings: readonly Warning[];
+  readonly report: DeviceReport | null;
 }
 
 export interface NewAttempt {
@@ -64,6 +73,7 @@ export interface NewAttempt {
 export interface EndedTask extends Pick<TaskOutcome, 'error' | 'counters' | 'phases'> {
   readonly outcome: Outcome;
   readonly warnings: readonly Warning[];
+  readonly report?: DeviceReport | null;
   readonly finishedAt: string;
 }
 
@@ -86,6 +96,7 @@ interface Row {
   readonly phases: string | null;
   readonly error: string | null;
   readonly warnings: string;
+  readonly report: string | null;
 }
 
 export type TaskTable = ReturnType<typeof taskTable>;
@@ -129,9 +140,11 @@ function attemptStatements(database: Database) {
     `UPDATE tasks SET state = 'queued', current_token = NULL, device_id = NULL, worker_pid = NULL,
        saveset_id = NULL WHERE task_id = ?`,
   );
-  const end = database.prepare<[Outcome, string, string, string, string | null, string, Outcome, number]>(
+  const end = database.prepare<
+    [Outcome, string, string, string, string | null, string, string | null, Outcome, number]
+  >(
     `UPDATE tasks SET state = 'done', outcome = ?, current_token = NULL, worker_pid = NULL, finished_at = ?,
-       counters = ?, phases = ?, error = ?, warnings = ?,
+       counters = ?, phases = ?, error = ?, warnings = ?, report = ?,
        saveset_id = CASE WHEN ? IN ('ok', 'warning') THEN saveset_id ELSE NULL END
      WHERE task_id = ?`,
   );
@@ -156,7 +169,7 @@ function attemptStatements(database: Database) {
     /** Back into the queue; the token of the ended attempt is stale from here on. */
     requeue: (taskId: number): void => void requeue.run(taskId),
     end(taskId: number, ended: EndedTask): void {
-      const { outcome, finishedAt, counters, phases, error, warnings } = ended;
+      const { outcome, finishedAt, counters, phases, error, warnings, report = null } = ended;
       end.run(
         outcome,
         finishedAt,
@@ -164,6 +177,7 @@ function attemptStatements(database: Database) {
         JSON.stringify(phases),
         error === null ? null : JSON.stringify(error),
         JSON.stringify(warnings),
+        report === null ? null : JSON.stringify(report),
         outcome,
         taskId,
       );
@@ -195,5 +209,6 @@ function fromRow(row: Row): TaskRecord {
     phases: row.phases === null ? {} : (JSON.parse(row.phases) as PhaseTimes),
     error: row.error === null ? null : (JSON.parse(row.error) as WireError),
     warnings: JSON.parse(row.warnings) as readonly Warning[],
+    report: row.report === null ? null : (JSON.parse(row.report) as DeviceReport),
   };
 }

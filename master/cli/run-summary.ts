@@ -1,8 +1,10 @@
 /** What a run did, VM by VM: outcome, consistency, time per phase, bytes, and every warning and error with its advice. */
 import { errorTable } from '../../shared/base/error-table.ts';
 import { formatBytes, formatDuration } from '../../shared/base/units.ts';
+import { bottleneckOf } from '../../shared/domain/task.ts';
 import { phaseNames, type RunView, type TaskView } from '../../shared/contract/api.ts';
 import { type WireError } from '../../shared/contract/wire-error.ts';
+import { writeDeviceReport } from './device-report.ts';
 import { formatCount, formatElapsed, formatTime, NOTHING, plural } from './format.ts';
 import { type Output } from './output.ts';
 import { type Column } from './table.ts';
@@ -29,6 +31,7 @@ export function writeRunSummary(output: Output, run: RunView, nowMs: number): vo
     writePhases(output, run);
     writeBytes(output, run);
   }
+  for (const task of run.tasks) writeReport(output, task);
   for (const task of run.tasks) writeNotes(output, task);
   for (const warning of run.warnings) writeAdvice(output, 'warning', warning);
 }
@@ -77,6 +80,7 @@ function writePhases(output: Output, run: RunView): void {
   const columns: Column[] = [
     subjectColumn(run),
     ...used.map((phase) => ({ head: phase.toUpperCase(), align: 'right' as const })),
+    ...(used.includes('code') ? [{ head: 'BOTTLENECK' }] : []),
   ];
   const rows = run.tasks.map((task) => [
     task.subject,
@@ -84,15 +88,23 @@ function writePhases(output: Output, run: RunView): void {
       const ms = task.phases[phase];
       return ms === undefined ? NOTHING : formatDuration(ms);
     }),
+    ...(used.includes('code') ? [bottleneckCell(task)] : []),
   ]);
   output.table(columns, rows);
   output.line();
+}
+
+/** `threads 71 %`: what storing waited for most, and its share of the time. */
+function bottleneckCell(task: TaskView): string {
+  const bottleneck = bottleneckOf(task.phases);
+  return bottleneck === undefined ? NOTHING : `${bottleneck.what} ${Math.round(bottleneck.share * 100)} %`;
 }
 
 const byteColumns = {
   backup: ['provisioned', 'used', 'changed', 'skipped', 'read', 'stored'],
   restore: ['provisioned', 'read', 'zero'],
   verify: ['provisioned', 'read', 'zero'],
+  reclaim: ['read', 'stored'],
 } as const;
 
 function writeBytes(output: Output, run: RunView): void {
@@ -113,6 +125,12 @@ function writeBytes(output: Output, run: RunView): void {
     rows.push(['total', ...total.map(formatBytes)]);
   }
   output.table(columns, rows);
+}
+
+function writeReport(output: Output, { report }: TaskView): void {
+  if (report === null) return;
+  output.line();
+  writeDeviceReport(output, report);
 }
 
 function writeNotes(output: Output, task: TaskView): void {

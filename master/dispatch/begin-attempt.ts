@@ -1,13 +1,16 @@
-/** Binds a task to a worker: one transaction gives it its next attempt, a new fencing token, and a backup a new saveset. */
+/** Binds a task to a worker: one transaction gives it its next attempt, a new fencing token, and an id to write under. */
 import { randomBytes } from 'node:crypto';
 import { invariant } from '../../shared/base/assert.ts';
+import { type TaskKind } from '../../shared/domain/task.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type TaskRecord } from '../catalog/tasks.ts';
 import { type LiveAttempt } from './settlement.ts';
 import { nextState } from './task-machine.ts';
 import { deviceAccess } from './task-spec.ts';
 
-const SAVESET_ID_BYTES = 8;
+const ATTEMPT_ID_BYTES = 8;
+/** Kinds of tasks that write to their device. */
+const WRITING: readonly TaskKind[] = ['backup', 'reclaim'];
 
 export interface AttemptPlace {
   readonly taskId: number;
@@ -26,7 +29,8 @@ export function beginAttempt(catalog: Catalog, place: AttemptPlace): LiveAttempt
       deviceId,
     });
     nextState(task.state, 'assign');
-    const savesetId = task.target.kind === 'backup' ? randomBytes(SAVESET_ID_BYTES).toString('hex') : null;
+    const writes = WRITING.includes(task.target.kind);
+    const savesetId = writes ? randomBytes(ATTEMPT_ID_BYTES).toString('hex') : null;
     const { token, attempt } = catalog.tasks.beginAttempt({ ...place, savesetId });
     if (savesetId !== null) insertSaveset(catalog, task, { savesetId, token, deviceId });
     return { taskId, token, attempt, kind: task.target.kind, device: deviceAccess(device), savesetId };

@@ -23,7 +23,23 @@ export interface RecoveryContext extends SealingContext {
 export async function recover(context: RecoveryContext): Promise<void> {
   const { catalog } = context;
   for (const saveset of catalog.savesets.listOpen()) await settleSaveset(context, saveset);
-  for (const run of catalog.runs.listOpen()) endRun(context, run);
+  for (const run of catalog.runs.listOpen()) {
+    for (const task of catalog.tasks.ofRun(run.runId)) await discardDeviceWork(context, task);
+    endRun(context, run);
+  }
+}
+
+/** What writes to a device without a saveset is known by its task alone. A device that is away keeps what is left there. */
+async function discardDeviceWork({ catalog, keeper, log }: RecoveryContext, task: TaskRecord): Promise<void> {
+  const { taskId, savesetId, currentToken } = task;
+  if (task.target.kind === 'backup' || savesetId === null || currentToken === null) return;
+  const device = catalog.devices.byId(task.deviceId ?? '');
+  if (device === undefined) return;
+  try {
+    await keeper.discard(deviceAccess(device), savesetId);
+  } catch (error) {
+    log.warn('cannot discard an attempt of an earlier start', { savesetId, taskId, error });
+  }
 }
 
 async function settleSaveset(context: RecoveryContext, saveset: OpenSaveset): Promise<void> {

@@ -19,7 +19,7 @@ export interface LiveAttempt {
   readonly attempt: number;
   readonly kind: TaskKind;
   readonly device: DeviceAccess;
-  /** What this attempt writes; null for restore and verify. */
+  /** The id under which this attempt writes, of a backup its saveset; null for restore and verify. */
   readonly savesetId: string | null;
 }
 

@@ -5,6 +5,7 @@ import {
   type BackupSpec,
   type ChainLink,
   type DeviceAccess,
+  type ReclaimSpec,
   type ServerAccess,
   type TaskSpec,
 } from '../../shared/contract/ipc.ts';
@@ -32,6 +33,7 @@ export function deviceAccess(device: DeviceRecord): DeviceAccess {
 export async function buildSpec(sources: SpecSources, run: RunRecord, task: TaskRecord): Promise<TaskSpec> {
   const { target } = task;
   if (target.kind === 'backup') return backupSpec(sources, run, { ...task, target });
+  if (target.kind === 'reclaim') return reclaimSpec(sources, { ...task, target });
   const head = { ...attemptOf(task), chain: chainLinks(sources, target.savesetId) };
   if (target.kind === 'verify') return { kind: 'verify', ...head };
   return { kind: 'restore', ...head, diskKey: target.diskKey, target: target.target };
@@ -57,6 +59,15 @@ async function backupSpec(sources: SpecSources, run: RunRecord, task: BackupTask
     base: plan.base === null ? null : linkOf(sources, plan.base),
     noBaseReason: plan.noBaseReason,
   };
+}
+
+type ReclaimTask = TaskRecord & { readonly target: Extract<TaskTarget, { kind: 'reclaim' }> };
+
+function reclaimSpec(sources: SpecSources, task: ReclaimTask): ReclaimSpec {
+  const { deviceId, dryRun, sparsePercent } = task.target;
+  invariant(task.savesetId !== null, 'an attempt that writes has an id', { task: task.taskId });
+  const device = deviceOf(sources, deviceId);
+  return { kind: 'reclaim', ...attemptOf(task), attemptId: task.savesetId, device, dryRun, sparsePercent };
 }
 
 async function planFor(sources: SpecSources, run: RunRecord, task: BackupTask): Promise<BasePlan> {

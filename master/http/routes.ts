@@ -33,6 +33,7 @@ function registerDevices(table: RouteTable, { devices }: Services): void {
     await devices.remove(params.name);
     return {};
   });
+  table.on(routes.reclaimDevice, ({ params, body }) => devices.reclaim(params.name, body));
 }
 
 function registerJobs(table: RouteTable, { jobs }: Services): void {

@@ -1,13 +1,14 @@
 /** Devices: what is registered, who holds their streams, and what is on them. */
 import path from 'node:path';
 import { AppError, toAppError } from '../../shared/base/errors.ts';
-import { type DeviceView, deviceBody } from '../../shared/contract/api.ts';
+import { type DeviceView, deviceBody, reclaimBody } from '../../shared/contract/api.ts';
 import { parse } from '../../shared/contract/schema.ts';
 import { disksOfManifest, pointOfManifest } from '../adapters/point-of-manifest.ts';
 import { type DeviceRecord } from '../catalog/devices.ts';
 import { deviceAccess } from '../dispatch/task-spec.ts';
 import { type DeviceService } from '../services.ts';
 import { type ServiceContext, deviceNamed } from './context.ts';
+import { startDeviceTask } from './device-task.ts';
 
 export function deviceService(context: ServiceContext): DeviceService {
   const { catalog, devices, registry } = context;
@@ -31,6 +32,12 @@ export function deviceService(context: ServiceContext): DeviceService {
     },
     list: () => Promise.all(catalog.devices.list().map((device) => view(context, device))),
     show: async (name) => view(context, deviceNamed(catalog, name)),
+    reclaim(name, body) {
+      const asked = parse(reclaimBody, body, 'USAGE_INVALID', 'the request');
+      const device = deviceNamed(catalog, name);
+      const target = { kind: 'reclaim', deviceId: device.deviceId, ...asked } as const;
+      return Promise.resolve(startDeviceTask(context, device, target));
+    },
     async remove(name) {
       const device = deviceNamed(catalog, name);
       const job = catalog.jobs.list().find((candidate) => candidate.devices.includes(name));

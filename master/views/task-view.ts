@@ -9,7 +9,7 @@ export type TaskView = RunView['tasks'][number];
 
 export function taskView({ catalog, dispatcher }: ViewSources, task: TaskRecord): TaskView {
   const { taskId, runId, subject, state, outcome, attempts, type, startedAt, finishedAt } = task;
-  const sealed = state === 'done' && task.savesetId !== null;
+  const sealed = task.target.kind === 'backup' && state === 'done' && task.savesetId !== null;
   return {
     taskId,
     kind: task.target.kind,
@@ -31,6 +31,7 @@ export function taskView({ catalog, dispatcher }: ViewSources, task: TaskRecord)
     error: task.error,
     retriedErrors: attempts > 1 || state !== 'done' ? earlierErrors(catalog, task) : [],
     warnings: [...task.warnings],
+    report: task.report,
   };
 }
 

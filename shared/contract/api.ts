@@ -7,8 +7,9 @@ import { backupTypes, requestedTypes } from '../domain/backup-type.ts';
 import { consistencyLevels } from '../domain/consistency.ts';
 import { transportChoices } from '../domain/job.ts';
 import { outcomes, phases, runStates, taskKinds, taskStates } from '../domain/task.ts';
+import { deviceReport } from './device-report.ts';
 import { byteCounters, phaseTimes, taskProgress, warning } from './ipc.ts';
-import { count, id, objectName } from './schema.ts';
+import { count, id, objectName, percent } from './schema.ts';
 import { wireErrorSchema } from './wire-error.ts';
 
 /** Name of the endpoint file in the data folder. */
@@ -113,6 +114,13 @@ export const deviceView = z.object({
 });
 export type DeviceView = z.output<typeof deviceView>;
 
+export const reclaimBody = z.strictObject({
+  dryRun: z.boolean().default(false),
+  /** Packs of which less than this is in use are rewritten. */
+  sparsePercent: percent.default(50),
+});
+export type ReclaimBody = z.input<typeof reclaimBody>;
+
 // Jobs
 
 const patterns = z.array(z.string().min(1).max(512)).max(1000);
@@ -174,7 +182,7 @@ const progressView = taskProgress.extend({ bytesPerSecond: count, etaMs: count.n
 export const taskView = z.object({
   taskId: id,
   kind: z.enum(taskKinds),
-  /** The VM's name, or what is restored or verified. */
+  /** The VM's name, what is restored or verified, or `device NAME`. */
   subject: z.string(),
   state: z.enum(taskStates),
   outcome: z.enum(outcomes).nullable(),
@@ -202,6 +210,8 @@ export const taskView = z.object({
   /** Errors of earlier attempts. */
   retriedErrors: z.array(wireErrorSchema),
   warnings: z.array(warning),
+  /** What work on a device as a whole found and did. */
+  report: deviceReport.nullable(),
 });
 export type TaskView = z.output<typeof taskView>;
 

@@ -21,7 +21,8 @@ import { requestedTypes } from '../domain/backup-type.ts';
 import { consistencyLevels } from '../domain/consistency.ts';
 import { transportChoices } from '../domain/job.ts';
 import { outcomes, phases } from '../domain/task.ts';
-import { count, errorCode, id } from './schema.ts';
+import { deviceReport } from './device-report.ts';
+import { attemptId, count, errorCode, id, percent } from './schema.ts';
 import { wireErrorSchema } from './wire-error.ts';
 
 export const IPC_PROTOCOL = 1;
@@ -96,7 +97,20 @@ const verifySpec = z.object({
 });
 export type VerifySpec = z.output<typeof verifySpec>;
 
-export const taskSpec = z.discriminatedUnion('kind', [backupSpec, restoreSpec, verifySpec]);
+const reclaimSpec = z.object({
+  kind: z.literal('reclaim'),
+  ...attempt,
+  /** The attempt's folder in `incoming/`: a new one for every attempt. */
+  attemptId,
+  device: deviceAccess,
+  /** Only looks and reports. */
+  dryRun: z.boolean(),
+  /** Packs of which less than this is in use are rewritten. */
+  sparsePercent: percent,
+});
+export type ReclaimSpec = z.output<typeof reclaimSpec>;
+
+export const taskSpec = z.discriminatedUnion('kind', [backupSpec, restoreSpec, verifySpec, reclaimSpec]);
 export type TaskSpec = z.output<typeof taskSpec>;
 
 export const warning = z.object({ code: errorCode, message: z.string() });
@@ -131,6 +145,8 @@ export const taskOutcome = z.object({
   phases: phaseTimes,
   /** Set by a backup that wrote its manifest. */
   saveset: savesetDigest.nullable(),
+  /** Set by work on a device as a whole. */
+  report: deviceReport.nullable(),
 });
 export type TaskOutcome = z.output<typeof taskOutcome>;
 

@@ -14,6 +14,7 @@ import {
   pointListQuery,
   pointSummary,
   pointView,
+  reclaimBody,
   restoreDiskBody,
   restorePlanBody,
   restorePlanView,
@@ -121,6 +122,11 @@ export const routes = {
   addDevice: route('POST /v1/devices', deviceView, { body: deviceBody, status: CREATED }),
   showDevice: route('GET /v1/devices/:name', deviceView, { params: byName }),
   removeDevice: route('DELETE /v1/devices/:name', done, { params: byName }),
+  reclaimDevice: route('POST /v1/devices/:name/reclaim', runStarted, {
+    params: byName,
+    body: reclaimBody,
+    status: ACCEPTED,
+  }),
 
   listJobs: route('GET /v1/jobs', z.array(jobBody)),
   addJob: route('POST /v1/jobs', jobBody, { body: jobBody, status: CREATED }),

@@ -1,6 +1,6 @@
 /** Tasks: one unit of work for one worker. Runs are their sums. */
 
-export const taskKinds = ['backup', 'restore', 'verify'] as const;
+export const taskKinds = ['backup', 'restore', 'verify', 'reclaim'] as const;
 export type TaskKind = (typeof taskKinds)[number];
 
 /**
@@ -27,8 +27,19 @@ export function runOutcome(tasks: readonly Outcome[]): RunOutcome {
   return tasks.includes('warning') ? 'warning' : 'ok';
 }
 
-/** What a running task is doing, in the order of a backup. */
-export const phases = ['snapshot', 'map', 'read', 'write', 'remove', 'seal', 'wait'] as const;
+/** What a running task is doing: in the order of a backup, then what work on a whole device adds. */
+export const phases = [
+  'snapshot',
+  'map',
+  'read',
+  'write',
+  'remove',
+  'seal',
+  'wait',
+  'mark',
+  'rewrite',
+  'condemn',
+] as const;
 export type Phase = (typeof phases)[number];
 
 /** Milliseconds spent per phase. */

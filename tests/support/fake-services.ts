@@ -51,10 +51,11 @@ export function aTask(over: Partial<TaskView> = {}): TaskView {
       read: 2 * GiB,
       stored: 700 * MiB,
     },
-    phases: { snapshot: 2100, map: 300, read: 150_000, write: 42_000, remove: 3000, seal: 400 },
+    phases: { snapshot: 2100, map: 300, read: 108_000, code: 42_000, write: 42_000, remove: 3000, seal: 400 },
     error: null,
     retriedErrors: [],
     warnings: [],
+    report: null,
     ...over,
   };
 }
@@ -293,6 +294,11 @@ export function fakeCore(): FakeCore {
         found(core.devices, 'device', name);
         called('devices.remove', name);
         core.devices.delete(name);
+      },
+      async reclaim(name, body) {
+        found(core.devices, 'device', name);
+        called('devices.reclaim', body);
+        return { runId: 12 };
       },
     },
     jobs: {

@@ -135,6 +135,7 @@ function outcome(status: TaskOutcome['status'], error?: AppError): TaskOutcome {
     counters,
     phases: {},
     saveset: null,
+    report: null,
   };
 }
 

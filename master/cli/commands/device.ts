@@ -6,12 +6,13 @@ import { EXIT_OK } from '../exit-codes.ts';
 import { formatCount, NOTHING, plural } from '../format.ts';
 import { type CommonArgv, confirmed, wholeNumber, yesOption } from '../options.ts';
 import { callOnce, type Choose, type Session } from '../session.ts';
+import { reclaimCommand } from './device-reclaim.ts';
 
 export function deviceCommands(argv: CommonArgv, choose: Choose): CommonArgv {
   return argv.command('device', 'Manage the devices that savesets are kept on', (group) =>
-    [addCommand, listCommand, showCommand, removeCommand]
+    [addCommand, listCommand, showCommand, removeCommand, reclaimCommand]
       .reduce((commands, add) => add(commands, choose), group)
-      .demandCommand(1, 'Cannot tell what to do with devices: name add, list, show or remove'),
+      .demandCommand(1, 'Cannot tell what to do with devices: name add, list, show, remove or reclaim'),
   );
 }
 
