@@ -27,11 +27,15 @@ export function runOutcome(tasks: readonly Outcome[]): RunOutcome {
   return tasks.includes('warning') ? 'warning' : 'ok';
 }
 
-/** What a running task is doing: in the order of a backup, then what work on a whole device adds. */
+/**
+ * What a running task is doing: in the order of a backup, then what work on a whole device adds. Reading, coding and writing
+ * go on at the same time: each gets the time in which the task waited for it.
+ */
 export const phases = [
   'snapshot',
   'map',
   'read',
+  'code',
   'write',
   'remove',
   'seal',
@@ -44,6 +48,23 @@ export type Phase = (typeof phases)[number];
 
 /** Milliseconds spent per phase. */
 export type PhaseTimes = Readonly<Partial<Record<Phase, number>>>;
+
+export type Bottleneck = 'source' | 'threads' | 'device';
+
+/** What a backup waited for most while it stored, and the share of the three; undefined when it stored nothing. */
+export function bottleneckOf(
+  times: PhaseTimes,
+): { readonly what: Bottleneck; readonly share: number } | undefined {
+  if (times.code === undefined) return undefined;
+  const waits: readonly (readonly [Bottleneck, number])[] = [
+    ['source', times.read ?? 0],
+    ['threads', times.code],
+    ['device', times.write ?? 0],
+  ];
+  const total = waits.reduce((sum, [, ms]) => sum + ms, 0);
+  const [what, longest] = waits.reduce((most, wait) => (wait[1] > most[1] ? wait : most));
+  return total === 0 ? undefined : { what, share: longest / total };
+}
 
 /** Bytes of one task or disk. `stored` is what the device grew by. */
 export interface ByteCounters {

@@ -155,6 +155,7 @@ async function storeDisks(
       context.report({ phase: 'read', what, doneBytes: before + doneBytes, totalBytes });
     onProgress(0);
     const disk = await watch.during('read', () => storeDisk({ opened, lookup, packs, onProgress }, context));
+    watch.move('read', 'code', disk.waits.threadsMs);
     watch.move('read', 'write', disk.waits.deviceMs);
     before += totalLength(opened.map.plan.read);
     stored.push(disk);

@@ -2,7 +2,7 @@ import { assert } from 'chai';
 import { backupTypes, requestedTypes } from '../../../shared/domain/backup-type.ts';
 import { type ChangeId, parseChangeId, whyNotComparable } from '../../../shared/domain/change-id.ts';
 import { consistencyLadder } from '../../../shared/domain/consistency.ts';
-import { type Outcome, addCounters, noBytes, runOutcome } from '../../../shared/domain/task.ts';
+import { type Outcome, addCounters, bottleneckOf, noBytes, runOutcome } from '../../../shared/domain/task.ts';
 
 const EPOCH = '52 de c0 d9 b9 43 9d 10-61 d5 4c 1b e9 7b 65 63';
 
@@ -66,5 +66,21 @@ describe('addCounters', () => {
       stored: 2,
       zero: 3,
     });
+  });
+});
+
+describe('bottleneckOf', () => {
+  it('names what storing waited for most, and its share of the three', () => {
+    assert.deepEqual(bottleneckOf({ read: 100, code: 250, write: 150, snapshot: 9000 }), {
+      what: 'threads',
+      share: 0.5,
+    });
+    assert.deepEqual(bottleneckOf({ read: 30, code: 10 }), { what: 'source', share: 0.75 });
+    assert.deepEqual(bottleneckOf({ code: 0, write: 10 }), { what: 'device', share: 1 });
+  });
+
+  it('is not known where nothing was stored', () => {
+    assert.isUndefined(bottleneckOf({ read: 100 }));
+    assert.isUndefined(bottleneckOf({ read: 0, code: 0, write: 0 }));
   });
 });
