@@ -5,7 +5,10 @@ export const ASIDE_SUFFIX = '.partial';
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 const MAX_NAME_LENGTH = 200;
 
-const isName = (name: string): boolean => name.length <= MAX_NAME_LENGTH && NAME.test(name);
+/** Whether an object, or what is being written, may be called so. */
+export function isName(name: string): boolean {
+  return name.length <= MAX_NAME_LENGTH && NAME.test(name);
+}
 
 export function isAside(name: string): boolean {
   return name.endsWith(ASIDE_SUFFIX);

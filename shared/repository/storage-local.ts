@@ -9,7 +9,7 @@ import path from 'node:path';
 import { invariant } from '../base/assert.ts';
 import { systemCode } from '../base/errors.ts';
 import { ensureFolder, publish, readFully, removeDurably, writeAll } from './local-files.ts';
-import { ASIDE_SUFFIX, checkAsideName, checkName, isAside } from './object-name.ts';
+import { ASIDE_SUFFIX, checkAsideName, checkName, isAside, isName } from './object-name.ts';
 import { type ObjectEntry, type ObjectWriter, type Storage } from './storage.ts';
 import { existing, missing, readError, tooLarge, writeError } from './storage-errors.ts';
 
@@ -88,6 +88,7 @@ class LocalStorage implements Storage {
     const prefix = folder === '' ? '' : `${checkName(folder)}/`;
     for (const entry of await this.#children(folder)) {
       const name = `${prefix}${entry.name}`;
+      if (!isName(name)) continue;
       if (entry.isDirectory()) {
         if (folder !== '' || !FOREIGN.includes(entry.name)) yield* this.list(name);
       } else if (entry.isFile() && !isAside(name)) {
@@ -97,8 +98,25 @@ class LocalStorage implements Storage {
     }
   }
 
+  async *listRest(folder: string): AsyncGenerator<ObjectEntry> {
+    const prefix = folder === '' ? '' : `${checkName(folder)}/`;
+    for (const entry of await this.#children(folder)) {
+      const name = `${prefix}${entry.name}`;
+      if (folder === '' && FOREIGN.includes(entry.name)) continue;
+      if (entry.isDirectory() && isName(name)) yield* this.listRest(name);
+      else if (!entry.isFile() || isAside(name) || !isName(name)) {
+        const lengthBytes = await this.#sizeIfThere(name);
+        if (lengthBytes !== undefined) yield { name, lengthBytes };
+      }
+    }
+  }
+
   async remove(name: string): Promise<void> {
     await this.#removeAt(checkName(name));
+  }
+
+  async removeAside(asideName: string): Promise<void> {
+    await this.#removeAt(checkAsideName(asideName));
   }
 
   async removeFolder(folder: string): Promise<void> {

@@ -10,7 +10,8 @@ export class MemoryStorage implements Storage {
   readonly location = 'memory';
   /** By name; tests may look and do damage here. */
   readonly objects = new Map<string, Uint8Array>();
-  readonly #asides = new Set<string>();
+  /** What is being written, or was left so. */
+  readonly asides = new Set<string>();
 
   async readRange(name: string, offset: number, into: Uint8Array): Promise<number> {
     const part = this.#object(name).subarray(offset, offset + into.length);
@@ -40,10 +41,10 @@ export class MemoryStorage implements Storage {
   async create(name: string, asideName: string): Promise<ObjectWriter> {
     if (await this.exists(name)) throw existing(this.location, name);
     checkAsideName(asideName);
-    invariant(!this.#asides.has(asideName), 'an aside name is used once', { asideName });
-    this.#asides.add(asideName);
+    invariant(!this.asides.has(asideName), 'an aside name is used once', { asideName });
+    this.asides.add(asideName);
     return new MemoryWriter((bytes) => {
-      this.#asides.delete(asideName);
+      this.asides.delete(asideName);
       if (bytes !== undefined) this.#publish(name, bytes);
     });
   }
@@ -54,17 +55,28 @@ export class MemoryStorage implements Storage {
     for (const [name, bytes] of found) yield await Promise.resolve({ name, lengthBytes: bytes.length });
   }
 
+  async *listRest(folder: string): AsyncGenerator<ObjectEntry> {
+    const prefix = folder === '' ? '' : `${checkName(folder)}/`;
+    const found = [...this.asides].filter((name) => name.startsWith(prefix));
+    for (const name of found) yield await Promise.resolve({ name, lengthBytes: 0 });
+  }
+
   async remove(name: string): Promise<void> {
     this.objects.delete(checkName(name));
     return Promise.resolve();
   }
 
+  async removeAside(asideName: string): Promise<void> {
+    this.asides.delete(checkAsideName(asideName));
+    return Promise.resolve();
+  }
+
   async removeFolder(folder: string): Promise<void> {
     const prefix = `${checkName(folder)}/`;
-    for (const name of [...this.objects.keys(), ...this.#asides]) {
+    for (const name of [...this.objects.keys(), ...this.asides]) {
       if (!name.startsWith(prefix)) continue;
       this.objects.delete(name);
-      this.#asides.delete(name);
+      this.asides.delete(name);
     }
     return Promise.resolve();
   }

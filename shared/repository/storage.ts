@@ -52,8 +52,15 @@ export interface Storage {
   create(name: string, asideName: string): Promise<ObjectWriter>;
   /** All objects below a folder at any depth (`''`: all there are), in any order; none for a folder that is not there. */
   list(folder: string): AsyncIterable<ObjectEntry>;
+  /**
+   * All that `list` leaves out below a folder, in any order: what is being written or was left so, and files with names
+   * that no object has.
+   */
+  listRest(folder: string): AsyncIterable<ObjectEntry>;
   /** Removes an object, durably; one that is not there is no error. */
   remove(name: string): Promise<void>;
+  /** Removes what was being written, by its aside name, when nobody writes it any more; none is no error. */
+  removeAside(asideName: string): Promise<void>;
   /** Removes a folder with all that is in it, also what is being written. */
   removeFolder(folder: string): Promise<void>;
   /** Space that may still be written. */

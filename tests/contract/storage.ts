@@ -116,6 +116,27 @@ export function describeStorage(title: string, open: () => Promise<StorageUnderT
       assert.deepEqual(await namesIn(storage, 'none'), []);
     });
 
+    it('lists apart what is in the making, and removes it when nobody writes it any more', async () => {
+      const rest = async (folder: string): Promise<string[]> => {
+        const names: string[] = [];
+        for await (const { name } of storage.listRest(folder)) names.push(name);
+        return names.sort();
+      };
+      await storage.put('a/1', Buffer.from('one'));
+      const left = await storage.create('a/2', 'a/b/2.partial');
+      const other = await storage.create('3', '3.partial');
+      assert.deepEqual(await rest(''), ['3.partial', 'a/b/2.partial']);
+      assert.deepEqual(await rest('a'), ['a/b/2.partial']);
+      assert.deepEqual(await rest('none'), []);
+      await storage.removeAside('a/b/2.partial');
+      await storage.removeAside('a/b/2.partial');
+      assert.deepEqual(await rest('a'), []);
+      assert.deepEqual(await namesIn(storage, ''), ['a/1:3']);
+      assert.equal(await codeOfAsync(storage.removeAside('a/1')), 'BUG_INVARIANT');
+      await left.abort();
+      await other.abort();
+    });
+
     it('removes objects and folders, and does not mind when there are none', async () => {
       for (const name of ['a/1', 'a/b/2', 'ab/3']) await storage.put(name, Buffer.from(name));
       const inTheMaking = await storage.create('a/4', 'a/4.partial');

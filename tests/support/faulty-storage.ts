@@ -6,7 +6,7 @@ import { type AppError } from '../../shared/base/errors.ts';
 import { type ObjectEntry, type ObjectWriter, type Storage } from '../../shared/repository/storage.ts';
 
 export type FaultyCall =
-  'readRange' | 'readWhole' | 'put' | 'create' | 'append' | 'finish' | 'remove' | 'list';
+  'readRange' | 'readWhole' | 'put' | 'create' | 'append' | 'finish' | 'remove' | 'list' | 'listRest';
 
 export interface FaultRule {
   readonly call: FaultyCall;
@@ -87,9 +87,19 @@ export class FaultyStorage implements Storage {
     yield* this.#inner.list(folder);
   }
 
+  async *listRest(folder: string): AsyncGenerator<ObjectEntry> {
+    this.#check('listRest', folder);
+    yield* this.#inner.listRest(folder);
+  }
+
   async remove(name: string): Promise<void> {
     this.#check('remove', name);
     return this.#inner.remove(name);
+  }
+
+  async removeAside(asideName: string): Promise<void> {
+    this.#check('remove', asideName);
+    return this.#inner.removeAside(asideName);
   }
 
   async removeFolder(folder: string): Promise<void> {

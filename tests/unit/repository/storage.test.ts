@@ -5,6 +5,7 @@ import path from 'node:path';
 import { renameToNew } from '../../../shared/repository/local-files.ts';
 import { openLocalStorage } from '../../../shared/repository/storage-local.ts';
 import { MemoryStorage } from '../../../shared/repository/storage-memory.ts';
+import { type ObjectEntry } from '../../../shared/repository/storage.ts';
 import { readError, writeError } from '../../../shared/repository/storage-errors.ts';
 import { describeStorage } from '../../contract/storage.ts';
 import { tempFolder } from '../../support/temp.ts';
@@ -29,6 +30,20 @@ describe('openLocalStorage', () => {
     const names: string[] = [];
     for await (const { name } of openLocalStorage(folder.path).list('')) names.push(name);
     assert.deepEqual(names, []);
+  });
+
+  it('lists files and folders apart that have no name of an object', async () => {
+    await using folder = await tempFolder();
+    await mkdir(path.join(folder.path, '.snapshots', 'daily'), { recursive: true });
+    await writeFile(path.join(folder.path, 'my notes.txt'), 'x');
+    const storage = openLocalStorage(folder.path);
+    const names = async (listing: AsyncIterable<ObjectEntry>): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const { name } of listing) found.push(name);
+      return found.sort();
+    };
+    assert.deepEqual(await names(storage.list('')), []);
+    assert.deepEqual(await names(storage.listRest('')), ['.snapshots', 'my notes.txt']);
   });
 
   it('leaves nothing aside after a put that failed', async () => {
