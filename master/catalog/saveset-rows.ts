@@ -1,15 +1,16 @@
 /**
  * Rows of `savesets` and the records that are made of them. A saveset is a restore point only in the state `sealed`:
  *
- *   unsealed   an attempt writes it           sealing   the manifest was reported; the device is being sealed
- *   sealed     a restore point                gone      given up; nothing of it may be used
+ *   unsealed   an attempt writes it           sealing    the manifest was reported; the device is being sealed
+ *   sealed     a restore point                removing   retention deletes it; the device may still hold it
+ *   gone       given up or deleted; nothing of it may be used
  */
 import { type Warning } from '../../shared/contract/ipc.ts';
 import { type BackupType } from '../../shared/domain/backup-type.ts';
 import { type Consistency } from '../../shared/domain/consistency.ts';
 import { type ByteCounters, noBytes } from '../../shared/domain/task.ts';
 
-export type SavesetState = 'unsealed' | 'sealing' | 'sealed' | 'gone';
+export type SavesetState = 'unsealed' | 'sealing' | 'sealed' | 'removing' | 'gone';
 
 export interface LeftOutDisk {
   readonly key: number;

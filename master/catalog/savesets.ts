@@ -4,7 +4,11 @@
  */
 import { type Database } from './database.ts';
 import { type SavesetDiskRecord, diskStatements } from './saveset-disks.ts';
+import { pinStatements } from './pins.ts';
 import { pointStatements } from './points.ts';
+import { removalStatements } from './removals.ts';
+import { useStatements } from './open-uses.ts';
+import { retentionStatements } from './retention-points.ts';
 import {
   type NewSaveset,
   type OpenSaveset,
@@ -21,6 +25,10 @@ export function savesetTable(database: Database) {
   return {
     ...lifeStatements(database, disks.putDisks),
     ...pointStatements(database),
+    ...pinStatements(database),
+    ...removalStatements(database),
+    ...retentionStatements(database),
+    ...useStatements(database),
     disksOf: disks.ofSaveset,
   };
 }
