@@ -9,6 +9,7 @@ import { type Clock, isoTime } from '../shared/base/clock.ts';
 import { DisposeStack } from '../shared/base/dispose.ts';
 import { AppError } from '../shared/base/errors.ts';
 import { type Log } from '../shared/base/log.ts';
+import { codecInUse } from '../shared/repository/compression.ts';
 import { VERSION } from '../shared/base/version.ts';
 import { type Config } from '../shared/contract/config.ts';
 import { type DeviceStore, deviceStore } from './adapters/device-store.ts';
@@ -118,7 +119,11 @@ async function assemble(options: AppOptions, stack: DisposeStack): Promise<Servi
 
 /** What a worker reads of its environment: docs/protocol/ipc.md. */
 function workerEnv(dataDir: string, config: Config): Readonly<Record<string, string>> {
-  return { BLOCKHOUSE_LOGS: path.join(dataDir, 'logs'), BLOCKHOUSE_LOG_LEVEL: config.logLevel };
+  return {
+    BLOCKHOUSE_LOGS: path.join(dataDir, 'logs'),
+    BLOCKHOUSE_CACHE: path.join(dataDir, 'cache'),
+    BLOCKHOUSE_LOG_LEVEL: config.logLevel,
+  };
 }
 
 function makeServices(parts: ServiceContext): Services {
@@ -137,6 +142,7 @@ function makeServices(parts: ServiceContext): Services {
         pid: process.pid,
         startedAt,
         activeRuns: parts.dispatcher.activeRuns,
+        compression: { codec: codecInUse.codec, provider: codecInUse.provider },
       }),
   };
 }

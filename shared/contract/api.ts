@@ -9,6 +9,7 @@ import { transportChoices } from '../domain/job.ts';
 import { outcomes, phases, runStates, taskKinds, taskStates } from '../domain/task.ts';
 import { deviceReport } from './device-report.ts';
 import { byteCounters, phaseTimes, taskProgress, warning } from './ipc.ts';
+import { pinView, retentionPatch, retentionPolicy } from './retention.ts';
 import { count, id, objectName, percent } from './schema.ts';
 import { wireErrorSchema } from './wire-error.ts';
 
@@ -29,6 +30,8 @@ export const healthView = z.object({
   pid: z.number(),
   startedAt: z.string(),
   activeRuns: count,
+  /** What new chunks are compressed with, and what provides it. */
+  compression: z.object({ codec: z.string(), provider: z.string() }),
 });
 export type HealthView = z.output<typeof healthView>;
 
@@ -141,6 +144,8 @@ export const jobBody = z.strictObject({
       consistencyFallback: z.boolean().default(true),
     })
     .prefault({}),
+  /** What is kept of its points; everything when left out. */
+  retention: retentionPolicy.optional(),
 });
 export type JobBody = z.input<typeof jobBody>;
 export type JobView = z.output<typeof jobBody>;
@@ -161,6 +166,8 @@ export const jobPatch = z.strictObject({
       consistencyFallback: z.boolean().optional(),
     })
     .optional(),
+  /** Null: everything is kept. */
+  retention: retentionPatch.nullable().optional(),
 });
 export type JobPatch = z.input<typeof jobPatch>;
 
@@ -301,6 +308,7 @@ export const pointView = z.object({
   /** Points that build on this one. */
   dependents: count,
   verifiedAt: z.string().nullable(),
+  pin: pinView,
 });
 export type PointView = z.output<typeof pointView>;
 

@@ -369,6 +369,7 @@ export function fakeCore(): FakeCore {
       pid: process.pid,
       startedAt: START,
       activeRuns: 0,
+      compression: { codec: 'zstd', provider: 'zstd-napi' },
     }),
   };
   return Object.assign(core, { services });

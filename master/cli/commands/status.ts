@@ -26,6 +26,7 @@ async function showStatus(session: Session): Promise<number> {
       ['Address', url],
       ['Data folder', session.dataDir],
       ['Active runs', String(health.activeRuns)],
+      ['Compression', `${health.compression.codec}, by ${health.compression.provider}`],
     ]),
   );
   return EXIT_OK;
