@@ -134,20 +134,32 @@ function create(wish: SnapshotWish, quiesce: Consistency, context: TaskContext):
   return createSnapshot(session, { moref: vm.moref, name, description, quiesce }, context.signal);
 }
 
-/** After these CreateSnapshot may still be under way: the ledger keeps the intent, and the clean-up looks again. */
-const UNDECIDED = [
-  'CANCELLED',
-  'VSPHERE_TIMEOUT',
-  'VSPHERE_UNREACHABLE',
-  'VSPHERE_ANSWER_INVALID',
-  'VSPHERE_NOT_AUTHENTICATED',
+/** By these a server says that it made no snapshot, or was not asked to. */
+const DECIDED = [
+  'SNAPSHOT_QUIESCE_FAILED',
+  'SNAPSHOT_FAILED',
+  'AUTH_NO_PERMISSION',
+  'VSPHERE_BUSY',
+  'VSPHERE_FILE_FAULT',
+  'VSPHERE_FILE_LOCKED',
+  'VSPHERE_INVALID_ARGUMENT',
+  'VSPHERE_INVALID_STATE',
+  'VSPHERE_NO_SPACE',
+  'VSPHERE_NOT_SUPPORTED',
 ] as const;
+
+/** After anything else CreateSnapshot may still be under way: the ledger keeps the intent, and the clean-up looks again. */
+function isDecided(error: unknown): boolean {
+  // A fault of no known family is called a failed snapshot only for want of a better code.
+  const isVague = hasCode(error, 'SNAPSHOT_FAILED') && hasCode(error.cause, 'VSPHERE_FAULT');
+  return hasCode(error, ...DECIDED) && !isVague;
+}
 
 async function cleanUpAfterFailure(wish: SnapshotWish, context: TaskContext, why: unknown): Promise<void> {
   using deadline = withDeadline(60_000, 'VSPHERE_TIMEOUT', 'Looking for a half-made snapshot');
   try {
     await removeByName(wish, deadline.signal);
-    if (!hasCode(why, ...UNDECIDED)) await context.ledger.removed({ snapshotName: wish.name });
+    if (isDecided(why)) await context.ledger.removed({ snapshotName: wish.name });
   } catch (error) {
     context.log.warn('Half-made snapshot left to the clean-up', { snapshot: wish.name, error });
   }
