@@ -137,6 +137,16 @@ export function slice(a: ExtentSet, start: number, end: number): ExtentSet {
   return result;
 }
 
+/** Moved by `bytes`, which may be negative. */
+export function shift(a: ExtentSet, bytes: number): ExtentSet {
+  return a.map(({ start, length }) => ({ start: start + bytes, length }));
+}
+
+/** The parts of `a` inside `within`, counted from its beginning. */
+export function cutOut(a: ExtentSet, within: Extent): ExtentSet {
+  return shift(slice(a, within.start, endOf(within)), -within.start);
+}
+
 function firstEndingAfter(a: ExtentSet, position: number): number {
   let low = 0;
   let high = a.length;

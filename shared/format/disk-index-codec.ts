@@ -1,5 +1,5 @@
 /**
- * The file of a disk index, `disk-<key>.index`: docs/format/device.md §5.
+ * The file of a disk index, `disk-<key>.<layer>.<segment>.index`: docs/format/device.md §5.
  *
  *    0  8 magic                     32  4 number of runs
  *    8  4 version (1)               36  4 length of all runs

@@ -1,9 +1,9 @@
 /**
- * The index of one disk in one saveset: what the point holds for every byte, and which chunks hold the data. Refs stay
- * packed as they lie in the file: a full backup of a 2 TiB disk has two million of them.
+ * The index of one segment of a disk in one saveset: what the point holds for every byte, and which chunks hold the data.
+ * Positions count from the segment's first byte. Refs stay packed as they lie in the file: a segment has up to a million.
  *
- * A chunk belongs to one cell of the grid. It spans from the first to the last `data` byte of the cell; bytes between
- * that are not `data` are zeros in the chunk, and mean nothing.
+ * A chunk belongs to one cell of the grid, and its span contains all `data` bytes of the cell: a backup makes it span from the
+ * first to the last of them, and consolidating may leave fewer. Bytes in the span that are not `data` mean nothing.
  *
  *   ref, 56 bytes
  *    0 32 chunk id                  40  4 plain length
@@ -93,7 +93,7 @@ export function* cellSpans(map: ExtentMap, gridBytes: number): Generator<Extent>
 }
 
 /**
- * Checks that the runs cover the disk and the refs are exactly the spans of its cells.
+ * Checks that the runs cover the segment, and that each cell with `data` has exactly one ref, which spans all of it.
  * @throws AppError `FORMAT_INVALID`
  */
 export function checkDiskIndex(index: DiskIndex, what: string): void {
@@ -102,7 +102,7 @@ export function checkDiskIndex(index: DiskIndex, what: string): void {
   const refs = refsOf(index);
   for (const span of cellSpans(index, index.gridBytes)) {
     const next = refs.next();
-    if (next.done === true || next.value.start !== span.start || next.value.plainLength !== span.length) {
+    if (next.done === true || !holds(next.value, span, index)) {
       throw invalid(what, `no chunk holds the data at byte ${span.start}`, {
         at: span.start,
         length: span.length,
@@ -112,6 +112,14 @@ export function checkDiskIndex(index: DiskIndex, what: string): void {
   }
   const extra = refs.next();
   if (extra.done !== true) throw invalid(what, `a chunk at byte ${extra.value.start} holds no data`);
+}
+
+/** Whether the ref spans the cell's data and lies inside the cell. */
+function holds(ref: ChunkRef, span: Extent, { gridBytes, capacityBytes }: DiskIndex): boolean {
+  const cellStart = Math.floor(span.start / gridBytes) * gridBytes;
+  const cellEnd = Math.min(cellStart + gridBytes, capacityBytes);
+  const refEnd = ref.start + ref.plainLength;
+  return ref.start >= cellStart && ref.start <= span.start && refEnd >= endOf(span) && refEnd <= cellEnd;
 }
 
 /** @throws AppError `FORMAT_INVALID` when no disk or no grid can be like this */

@@ -37,6 +37,7 @@ const phases = z.object({
   snapshot: duration,
   map: duration,
   read: duration,
+  code: duration,
   write: duration,
   remove: duration,
   seal: duration,
@@ -84,10 +85,11 @@ const disk = z.object({
     state: z.enum(['filtered', 'partly', 'unfiltered', 'off']),
     volumes: z.array(volume),
   }),
-  /** Length of all `free` runs of the index. */
+  /** Length of all `free` runs as the layers resolve. */
   freeBytes: count,
-  index: storedFile,
-  /** Distinct packs in the index. */
+  /** Newest first; a backup writes one. What a layer calls `same` is in the next one, or in the base. */
+  layers: z.array(z.object({ segments: z.array(storedFile) })).min(1),
+  /** Packs in the indexes, counted in each of them. */
   packs: count,
   chunks: count,
   counters,
@@ -107,8 +109,12 @@ const schema = z.object({
   attempt: sequence,
   token: sequence,
   jobName: z.string(),
+  /** The definition of the job as it was, for the day when the catalog is lost; not checked here. */
+  job: z.record(z.string(), z.unknown()).nullable(),
   type: z.enum(backupTypes),
   base: z.object({ savesetId: hexId(16), deviceId: hexId(32) }).nullable(),
+  /** Savesets that this one replaces: a base that is one of them is this one. */
+  standsFor: z.array(hexId(16)),
   /** The time of the snapshot. */
   createdAt: isoTimestamp,
   finishedAt: isoTimestamp,

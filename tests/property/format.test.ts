@@ -34,7 +34,7 @@ function indexOf(lengths: readonly Pick<Run, 'kind' | 'length'>[], packIds: read
       plainLength: span.length,
       id,
       packId,
-      offset: 36 + span.start,
+      offset: 44 + span.start,
       storedLength: 7,
     });
   }

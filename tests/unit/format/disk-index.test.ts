@@ -65,17 +65,29 @@ describe('DiskIndexBuilder', () => {
     const id = chunkIdOf(Buffer.from('x'));
     for (let i = 0; i < 1000; i++) {
       const packId = (i % 3).toString(16).padStart(32, '0');
-      builder.add({ start: i * 4096, plainLength: 4096, id, packId, offset: 36 + i, storedLength: 9 });
+      builder.add({ start: i * 4096, plainLength: 4096, id, packId, offset: 44 + i, storedLength: 9 });
     }
     const index = builder.finish([{ kind: 'data', start: 0, length: 4096 * 1000 }]);
     assert.equal(refCount(index), 1000);
     assert.equal(refAt(index, 999).packId, '0'.repeat(32));
-    assert.equal(refAt(index, 998).offset, 1034);
+    assert.equal(refAt(index, 998).offset, 1042);
     assert.equal(index.packs.length, 3);
   });
 
-  it('refuses data without a chunk, a chunk without data, and a chunk of another length', () => {
-    const place = { packId: PACK_ID, offset: 36, storedLength: 9, id: chunkIdOf(Buffer.from('x')) };
+  it('takes a chunk that spans more of its cell than the data', () => {
+    const builder = new DiskIndexBuilder(8192, 4096);
+    const place = { packId: PACK_ID, offset: 44, storedLength: 9, id: chunkIdOf(Buffer.from('x')) };
+    builder.add({ ...place, start: 4100, plainLength: 4092 });
+    const index = builder.finish([
+      { kind: 'same', start: 0, length: 5000 },
+      { kind: 'data', start: 5000, length: 10 },
+      { kind: 'same', start: 5010, length: 3182 },
+    ]);
+    assert.equal(refAt(index, 0).plainLength, 4092);
+  });
+
+  it('refuses data without a chunk, a chunk without data, and a chunk that does not span the data', () => {
+    const place = { packId: PACK_ID, offset: 44, storedLength: 9, id: chunkIdOf(Buffer.from('x')) };
     const runs = [{ kind: 'data', start: 0, length: 8192 }] as const;
     for (const starts of [[0], [0, 4096, 4096], [0, 4097], []]) {
       const builder = new DiskIndexBuilder(8192, 4096);
@@ -86,13 +98,22 @@ describe('DiskIndexBuilder', () => {
         starts.join(),
       );
     }
-    const builder = new DiskIndexBuilder(8192, 4096);
-    builder.add({ ...place, start: 0, plainLength: 4096 });
-    builder.add({ ...place, start: 4096, plainLength: 4095 });
-    assert.equal(
-      codeOf(() => builder.finish(runs)),
-      'FORMAT_INVALID',
-    );
+    const spans: [number, number][] = [
+      [4096, 4095],
+      [4097, 4095],
+      [4095, 4097],
+      [4096, 4097],
+    ];
+    for (const [start, plainLength] of spans) {
+      const builder = new DiskIndexBuilder(8192, 4096);
+      builder.add({ ...place, start: 0, plainLength: 4096 });
+      builder.add({ ...place, start, plainLength });
+      assert.equal(
+        codeOf(() => builder.finish(runs)),
+        'FORMAT_INVALID',
+        `${start}, ${plainLength}`,
+      );
+    }
   });
 
   const impossible = [
@@ -129,7 +150,7 @@ describe('checkDiskIndex', () => {
   });
 
   for (const [at, value] of [
-    [48, 35],
+    [48, 43],
     [52, 0],
     [52, 2 ** 31],
   ] as const) {

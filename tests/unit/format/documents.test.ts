@@ -19,10 +19,10 @@ const header: DeviceHeader = {
   createdAt: '2026-01-31T12:00:00.000Z',
   producer: { product: 'Blockhouse', version: '0.1.0' },
   gridBytes: 1_048_576,
+  segmentBytes: 2 ** 40,
   hash: 'sha256',
   codec: 'zstd',
   features: { required: [], optional: ['colour'] },
-  keySlots: [],
 };
 
 describe('decodeManifest', () => {
@@ -135,6 +135,14 @@ describe('decodeDeviceHeader', () => {
     });
   }
 
+  for (const segmentBytes of [0, 1.5, 1_500_000, 2 ** 40 + 2 ** 20]) {
+    it(`refuses segments of ${segmentBytes} bytes`, () =>
+      assert.equal(
+        codeOf(() => encodeDeviceHeader({ ...header, segmentBytes })),
+        'FORMAT_INVALID',
+      ));
+  }
+
   it('refuses a grid that is no power of two', () => {
     assert.equal(
       codeOf(() => encodeDeviceHeader({ ...header, gridBytes: 1_000_000 })),
@@ -161,15 +169,17 @@ describe('names', () => {
   it('finds the way back from a name to what it names', () => {
     assert.equal(names.packIdOf(names.packName(PACK_ID)), PACK_ID);
     assert.equal(names.sealedSavesetOf(`${names.savesetFolder(SAVESET_ID)}/seal.json`), SAVESET_ID);
+    assert.equal(names.movedPackOf(names.movedName(PACK_ID)), PACK_ID);
     assert.equal(names.damagedPlaceOf(names.damageMarkName(PACK_ID, 36)), `${PACK_ID}.36`);
     assert.equal(names.incomingPackName(SAVESET_ID, PACK_ID), `incoming/${SAVESET_ID}/${PACK_ID}.partial`);
-    assert.equal(names.diskIndexName(2000), 'disk-2000.index');
+    assert.equal(names.diskIndexName({ diskKey: 2000, layer: 1, segment: 63 }), 'disk-2000.1.63.index');
   });
 
   it('knows what is no pack, seal or mark', () => {
     assert.isUndefined(names.packIdOf(`packs/ff/${PACK_ID}.pack`));
     assert.isUndefined(names.sealedSavesetOf(`savesets/${SAVESET_ID}/manifest.json`));
     assert.isUndefined(names.damagedPlaceOf('damaged/readme'));
+    assert.isUndefined(names.movedPackOf('moved/readme'));
   });
 
   it('refuses ids that are none', () => {

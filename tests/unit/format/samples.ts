@@ -33,7 +33,7 @@ export function aPack(...chunks: readonly Uint8Array[]): { bytes: Uint8Array; en
 /** An index of five cells: two with data, of which one in part. */
 export function aDiskIndex(): DiskIndex {
   const builder = new DiskIndexBuilder(20_480, 4096);
-  const place = { packId: PACK_ID, offset: 36, storedLength: 10 };
+  const place = { packId: PACK_ID, offset: 44, storedLength: 10 };
   builder.add({ ...place, start: 12_288, id: chunkIdOf(Buffer.from('two')), plainLength: 4096 });
   builder.add({ ...place, start: 100, id: chunkIdOf(Buffer.from('one')), plainLength: 1900 });
   return builder.finish([
@@ -63,7 +63,7 @@ export function aManifestDisk(changes: Partial<ManifestDisk> = {}): ManifestDisk
     transport: 'file',
     filter: { state: 'off', volumes: [] },
     freeBytes: 500,
-    index: { name: 'disk-2000.index', lengthBytes: 100, sha256: SHA },
+    layers: [{ segments: [{ name: 'disk-2000.0.0.index', lengthBytes: 100, sha256: SHA }] }],
     packs: 1,
     chunks: 2,
     counters: noBytes,
@@ -83,8 +83,10 @@ export function aManifest(changes: Partial<Manifest> = {}): Manifest {
     attempt: 1,
     token: 7,
     jobName: 'nightly',
+    job: { name: 'nightly', devices: ['tape0'] },
     type: 'full',
     base: null,
+    standsFor: [],
     createdAt: '2026-01-31T12:00:00.000Z',
     finishedAt: '2026-01-31T12:05:00.000Z',
     vm: {
