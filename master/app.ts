@@ -13,6 +13,7 @@ import { codecInUse } from '../shared/repository/compression.ts';
 import { VERSION } from '../shared/base/version.ts';
 import { type Config } from '../shared/contract/config.ts';
 import { type DeviceStore, deviceStore } from './adapters/device-store.ts';
+import { patientStore } from './adapters/patient-store.ts';
 import { type VsphereAccess, vsphereAccess } from './adapters/vsphere-access.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { lockInstance } from './catalog/instance-lock.ts';
@@ -83,7 +84,7 @@ async function assemble(options: AppOptions, stack: DisposeStack): Promise<Servi
   stack.use(lockInstance(dataDir));
   const secrets = await Secrets.open(dataDir);
   const catalog = stack.use(Catalog.open(dataDir));
-  const devices = options.devices ?? deviceStore(clock);
+  const devices = patientStore(options.devices ?? deviceStore(clock), clock);
   const vsphere = options.vsphere ?? vsphereAccess({ clock, log });
   await recover({ catalog, keeper: devices, clock, log });
   const registry = new StreamRegistry();
