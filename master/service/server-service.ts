@@ -3,11 +3,14 @@ import { AppError } from '../../shared/base/errors.ts';
 import { type VmView, serverBody } from '../../shared/contract/api.ts';
 import { parse } from '../../shared/contract/schema.ts';
 import { type InventoryVm } from '../../shared/vsphere/inventory.ts';
+import { type Catalog } from '../catalog/catalog.ts';
 import { type ServerRecord } from '../catalog/servers.ts';
 import { type ServerService } from '../services.ts';
 import { type ServiceContext, serverAccess, serverNamed } from './context.ts';
 
-export function serverService(context: ServiceContext): ServerService {
+export function serverService(
+  context: Pick<ServiceContext, 'catalog' | 'secrets' | 'vsphere'>,
+): ServerService {
   const { catalog, secrets, vsphere } = context;
   const access = (name: string) => serverAccess(catalog, secrets, name);
   return {
@@ -28,6 +31,7 @@ export function serverService(context: ServiceContext): ServerService {
       if (job !== undefined) {
         throw new AppError('USAGE_CONFLICT', `Cannot remove server "${name}": job "${job.name}" uses it`);
       }
+      refuseLeftSnapshots(catalog, name);
       catalog.servers.remove(name);
       await secrets.remove(name);
     },
@@ -41,6 +45,20 @@ export function serverService(context: ServiceContext): ServerService {
       return vms.map((vm) => vmView(vm, catalog.savesets.lastPointAt(name, vm.moref)));
     },
   };
+}
+
+/** Without its login nobody could remove them any more. */
+function refuseLeftSnapshots(catalog: Catalog, name: string): void {
+  const open = catalog.ledger.open().filter((entry) => entry.server === name);
+  const [first] = open;
+  if (first === undefined) return;
+  const what = open.length === 1 ? 'a snapshot' : `${open.length} snapshots`;
+  throw new AppError(
+    'USAGE_CONFLICT',
+    `Cannot remove server "${name}": the clean-up still has to remove ${what} of ours from it, such as ` +
+      `"${first.snapshotName}" of VM "${first.vmName}"; make the server reachable and wait until it is done`,
+    { server: name, snapshots: open.length },
+  );
 }
 
 function view(server: ServerRecord) {
