@@ -1,6 +1,7 @@
 /**
  * A run as it goes: on a terminal one line per stream that is drawn again and again, with what waits below; elsewhere one plain
- * line per change of phase, and one when a stream has moved on by a tenth, at most every five seconds. Pure but for the screen.
+ * line per change of phase, and one when a stream has moved on by a tenth, at most every five seconds. What waits says so again
+ * only when it waits for something else; a new holder of the same thing is news once a minute. Pure but for the screen.
  */
 import { type RunView, type TaskView } from '../../shared/contract/api.ts';
 import { formatBytes, formatDuration } from '../../shared/base/units.ts';
@@ -10,6 +11,7 @@ import { type Output } from './output.ts';
 const MAX_WAITING_LINES = 5;
 const LINE_EVERY_MS = 5_000;
 const LINE_EVERY_SHARE = 0.1;
+const WAITING_LINE_EVERY_MS = 60_000;
 
 /** What `db01` does now: `read 40 %, 4.00 of 10.0 GiB, 120 MiB/s, 1 min 5 s left`. */
 function describeProgress(task: TaskView): string {
@@ -74,6 +76,8 @@ function waitingLines(waiting: readonly TaskView[]): string[] {
 
 interface Told {
   readonly text: string;
+  /** What makes two texts say the same. */
+  readonly substance: string;
   readonly share: number;
   readonly atMs: number;
 }
@@ -100,12 +104,23 @@ function tell(task: TaskView, nowMs: number): Told {
   const phase = isActive(task) ? (progress?.phase ?? '') : '';
   const end = task.state === 'done' ? (task.outcome ?? 'done') : '';
   const waits = task.state === 'queued' ? (task.waitsFor ?? '') : '';
-  return { text: `${phase}${end}${waits}`, share, atMs: nowMs };
+  const other = `${phase}${end}`;
+  return { text: `${other}${waits}`, substance: `${other}${substanceOf(waits)}`, share, atMs: nowMs };
+}
+
+/** Why a task waits, without who holds what it waits for and without numbers, but those of names. */
+function substanceOf(waitsFor: string): string {
+  return waitsFor
+    .replace(/, held by .*$/, '')
+    .replace(/"[^"]*"|\d+( (ms|s|min|h|d)\b)?/g, (part) => (part.startsWith('"') ? part : '#'))
+    .replace(/# (?=#)/g, '');
 }
 
 function isWorth(before: Told, now: Told): boolean {
-  if (before.text !== now.text) return true;
-  return now.share - before.share >= LINE_EVERY_SHARE && now.atMs - before.atMs >= LINE_EVERY_MS;
+  if (before.substance !== now.substance) return true;
+  const passedMs = now.atMs - before.atMs;
+  if (before.text !== now.text) return passedMs >= WAITING_LINE_EVERY_MS;
+  return now.share - before.share >= LINE_EVERY_SHARE && passedMs >= LINE_EVERY_MS;
 }
 
 function line(task: TaskView): string {

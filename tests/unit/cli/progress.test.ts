@@ -90,4 +90,38 @@ describe('PlainProgress', () => {
     assert.deepEqual(plain.next(running([waiting(2)]), 0), ['vm2: waits for device "disk1"']);
     assert.deepEqual(plain.next(running([waiting(2)]), 90_000), []);
   });
+
+  const queued = (waitsFor: string) => running([{ ...waiting(2), waitsFor }]);
+  const ofDevice = 'waits for a stream of device "tape0", held by run';
+  const same: readonly (readonly [string, string])[] = [
+    [`${ofDevice} 41, task 7`, `${ofDevice} 41, task 8`],
+    [`${ofDevice} 41`, `${ofDevice} 42, task 1 and 3 more`],
+    [
+      'waits for its turn: 2 of 2 streams of this run are in use',
+      'waits for its turn: 3 of 4 streams of this run are in use',
+    ],
+    ['waits 1 min 30 s before attempt 2', 'waits 5 s before attempt 2'],
+  ];
+  for (const [before, after] of same) {
+    it(`tells "${after}" a minute after "${before}" at the earliest`, () => {
+      const plain = new PlainProgress();
+      assert.deepEqual(plain.next(queued(before), 0), [`vm2: ${before}`]);
+      assert.deepEqual(plain.next(queued(after), 59_999), []);
+      assert.deepEqual(plain.next(queued(after), 60_000), [`vm2: ${after}`]);
+      assert.deepEqual(plain.next(queued(before), 60_001), []);
+    });
+  }
+
+  it('tells at once that a task waits for something else', () => {
+    const plain = new PlainProgress();
+    plain.next(queued(`${ofDevice} 41, task 7`), 0);
+    for (const other of [
+      'waits for a stream of device "tape1", held by run 41, task 7',
+      'waits for a worker to start',
+      'waits until the snapshot "x1" of an earlier attempt is removed',
+      'waits until the snapshot "x2" of an earlier attempt is removed',
+    ]) {
+      assert.deepEqual(plain.next(queued(other), 1), [`vm2: ${other}`]);
+    }
+  });
 });
