@@ -1,102 +1,115 @@
 /**
- * The table of known chunks in shared memory: one owner writes, every thread reads, without locks. Open addressing, slots of
- * 32 bytes as eight 32-bit words:
+ * The tables of known chunks in shared memory: one owner writes, every thread reads, without locks. Open addressing, slots
+ * of 12 bytes as three 32-bit words:
  *
- *   0–3 first 16 bytes of the chunk id    4 number of the pack + 1; 0: the slot is empty
- *   5 offset   6 stored length   7 plain length
+ *   0–1 first 8 bytes of the chunk id    2 ordinal of the record + 1; 0: the slot is empty
  *
- * Word 4 is written last and read first: a thread sees a slot whole or empty. A thread with an older table only misses
- * chunks, which are then asked for again by the owner.
+ * Word 2 is written last and read first: a thread sees a slot whole or empty. A full table is not copied into a larger
+ * one; another is added behind it. A thread that has an older list of tables only misses chunks, which are then asked for
+ * again by the owner. Two ids with the same first 8 bytes are told apart by the owner, from the directory of the pack.
  */
-const WORDS = 8;
-const KEY_WORDS = 4;
-const PACK_WORD = 4;
+const WORDS = 3;
+const ORDINAL_WORD = 2;
 
-/** What a thread needs; goes by message without a copy. */
-export interface SharedLookup {
+export const SLOT_BYTES = WORDS * 4;
+
+/** Linear probing stays short up to here. */
+export const MAX_LOAD = 0.85;
+
+/** More records of one chunk are of no use, and would make probing long. */
+const MAX_SAME = 16;
+
+/** One table; goes by message without a copy. */
+export interface LookupTable {
   readonly memory: SharedArrayBuffer;
   readonly slots: number;
 }
 
-/** A place with the pack as a number of the owner. */
-export interface TablePlace {
-  readonly packNo: number;
-  readonly offset: number;
-  readonly storedLength: number;
-  readonly plainLength: number;
+/** What a thread needs: every table known when it was asked for. */
+export interface SharedLookup {
+  readonly tables: readonly LookupTable[];
 }
 
-export function createTable(slots: number): SharedLookup {
-  return { memory: new SharedArrayBuffer(slots * WORDS * 4), slots };
+/** Knows no chunk. */
+export const EMPTY_LOOKUP: SharedLookup = { tables: [] };
+
+/** The first 8 bytes of a chunk id. Ids are evenly spread, so the first word alone spreads them over the slots. */
+export interface Tag {
+  readonly first: number;
+  readonly second: number;
 }
 
-/** Whether a chunk with this id is known. Any thread. */
+export function createTable(slots: number): LookupTable {
+  return { memory: new SharedArrayBuffer(slots * SLOT_BYTES), slots };
+}
+
+export function tagOf(id: Uint8Array): Tag {
+  return { first: wordAt(id, 0), second: wordAt(id, 4) };
+}
+
+/** Whether a chunk with this id may be known; wrong for one id in some 10^12 or less. Any thread. */
 export function lookupHas(shared: SharedLookup, id: Uint8Array): boolean {
-  return !placesOf(shared, id).next().done;
+  const tag = tagOf(id);
+  return shared.tables.some((table) => probe(table, tag, () => true));
 }
 
-/** All places that are known for an id; equal chunks may have been stored twice. Any thread. */
-export function* placesOf(shared: SharedLookup, id: Uint8Array): Generator<TablePlace, undefined> {
-  const table = new Uint32Array(shared.memory);
-  const key = keyOf(id);
-  for (let slot = homeOf(Number(key[0]), shared.slots); ; slot = (slot + 1) % shared.slots) {
+/** Ordinals of all records that may hold the chunk. Any thread. */
+export function ordinalsOf(shared: SharedLookup, id: Uint8Array): number[] {
+  const tag = tagOf(id);
+  const found: number[] = [];
+  for (const table of shared.tables) {
+    probe(table, tag, (ordinal) => {
+      found.push(ordinal);
+      return false;
+    });
+  }
+  return found;
+}
+
+/** Adds a record, unless the table is full or has enough of this chunk; tells whether it did. Only the owner. */
+export function insert(table: LookupTable, tag: Tag, ordinal: number): boolean {
+  const words = new Uint32Array(table.memory);
+  let same = 0;
+  for (let step = 0, slot = homeOf(tag, table.slots); step < table.slots; step++) {
     const at = slot * WORDS;
-    const pack = Atomics.load(table, at + PACK_WORD);
-    if (pack === 0) return undefined;
-    if (hasKey(table, at, key)) yield placeAt(table, at);
+    if (words[at + ORDINAL_WORD] === 0) {
+      words[at] = tag.first;
+      words[at + 1] = tag.second;
+      Atomics.store(words, at + ORDINAL_WORD, ordinal + 1);
+      return true;
+    }
+    if (words[at] === tag.first && words[at + 1] === tag.second && ++same === MAX_SAME) return false;
+    slot = slot + 1 === table.slots ? 0 : slot + 1;
+  }
+  return false;
+}
+
+/** Gives every record of a piece of a table, which is whole slots. */
+export function eachRecord(slots: Uint32Array, take: (tag: Tag, ordinal: number) => void): void {
+  for (let at = 0; at + WORDS <= slots.length; at += WORDS) {
+    const mark = Number(slots[at + ORDINAL_WORD]);
+    if (mark !== 0) take({ first: Number(slots[at]), second: Number(slots[at + 1]) }, mark - 1);
   }
 }
 
-/** Adds a place. Only the owner; at least one slot must stay empty. */
-export function insert(shared: SharedLookup, id: Uint8Array, place: TablePlace): void {
-  insertKey(new Uint32Array(shared.memory), shared.slots, keyOf(id), place);
-}
-
-/** Adds everything that `from` holds to `to`, which no thread has yet. Only the owner. */
-export function copyTable(from: SharedLookup, to: SharedLookup): void {
-  const source = new Uint32Array(from.memory);
-  const target = new Uint32Array(to.memory);
-  for (let at = 0; at < source.length; at += WORDS) {
-    if (source[at + PACK_WORD] === 0) continue;
-    let slot = homeOf(Number(source[at]), to.slots);
-    while (target[slot * WORDS + PACK_WORD] !== 0) slot = (slot + 1) % to.slots;
-    for (let word = 0; word < WORDS; word++) target[slot * WORDS + word] = Number(source[at + word]);
+/** Goes over the records with this tag until `isEnough`; ends after one round also in a table without an empty slot. */
+function probe(table: LookupTable, tag: Tag, isEnough: (ordinal: number) => boolean): boolean {
+  const words = new Uint32Array(table.memory);
+  for (let step = 0, slot = homeOf(tag, table.slots); step < table.slots; step++) {
+    const at = slot * WORDS;
+    const mark = Atomics.load(words, at + ORDINAL_WORD);
+    if (mark === 0) return false;
+    if (words[at] === tag.first && words[at + 1] === tag.second && isEnough(mark - 1)) return true;
+    slot = slot + 1 === table.slots ? 0 : slot + 1;
   }
+  return false;
 }
 
-function insertKey(table: Uint32Array, slots: number, key: Uint32Array, place: TablePlace): void {
-  let slot = homeOf(Number(key[0]), slots);
-  while (table[slot * WORDS + PACK_WORD] !== 0) slot = (slot + 1) % slots;
-  const at = slot * WORDS;
-  for (let word = 0; word < KEY_WORDS; word++) table[at + word] = Number(key[word]);
-  table[at + 5] = place.offset;
-  table[at + 6] = place.storedLength;
-  table[at + 7] = place.plainLength;
-  Atomics.store(table, at + PACK_WORD, place.packNo + 1);
+function homeOf({ first }: Tag, slots: number): number {
+  return Math.floor((first / 2 ** 32) * slots);
 }
 
-function keyOf(id: Uint8Array): Uint32Array {
-  const key = new Uint32Array(KEY_WORDS);
-  new Uint8Array(key.buffer).set(id.subarray(0, KEY_WORDS * 4));
-  return key;
-}
-
-/** Ids are evenly spread, so the first word alone spreads them over the slots. */
-function homeOf(firstWord: number, slots: number): number {
-  return Math.floor((firstWord / 2 ** 32) * slots);
-}
-
-function hasKey(table: Uint32Array, at: number, key: Uint32Array): boolean {
-  return (
-    table[at] === key[0] && table[at + 1] === key[1] && table[at + 2] === key[2] && table[at + 3] === key[3]
-  );
-}
-
-function placeAt(table: Uint32Array, at: number): TablePlace {
-  return {
-    packNo: Number(table[at + PACK_WORD]) - 1,
-    offset: Number(table[at + 5]),
-    storedLength: Number(table[at + 6]),
-    plainLength: Number(table[at + 7]),
-  };
+function wordAt(id: Uint8Array, at: number): number {
+  const high = Number(id[at + 3]) * 2 ** 24;
+  return high + (Number(id[at]) | (Number(id[at + 1]) << 8) | (Number(id[at + 2]) << 16));
 }

@@ -1,30 +1,31 @@
 /**
- * Which chunks a device holds, and where: read from the directories of its packs when a stream is opened, kept up by the
- * worker that owns it. The table itself is in shared memory (chunk-lookup-table.ts).
+ * Which chunks a device holds, and where: read when a stream is opened, from the cache of this host and the directories of
+ * packs that are new to it, and kept up by the worker that owns it.
+ *
+ *   id ──▶ tables (8 bytes of the id, in shared memory) ──▶ ordinal ──▶ pack, entry ──▶ directory of the pack: id, place
+ *
+ * The tables alone can say yes by mistake; the directory, which is read again when it is not at hand, proves the id.
  */
-import { type AppError, hasCode, isAppError } from '../base/errors.ts';
-import { PACKS_FOLDER, packIdOf } from '../format/names.ts';
-import { type PackEntry } from '../format/pack-directory.ts';
-import {
-  type SharedLookup,
-  type TablePlace,
-  copyTable,
-  createTable,
-  insert,
-  placesOf,
-} from './chunk-lookup-table.ts';
-import { readDamageMarks } from './damage-marks.ts';
-import { forEachLimit } from './lanes.ts';
-import { type PackPlace, readDirectory, recoverDirectory } from './pack-directories.ts';
+import { toAppError } from '../base/errors.ts';
+import { type Log, silentLog } from '../base/log.ts';
+import { DIRECTORY_ENTRY_BYTES, PACK_FOOTER_BYTES } from '../format/pack-directory.ts';
+import { CHUNK_HEADER_BYTES } from '../format/pack.ts';
+import { type ChunkIndex } from './chunk-index.ts';
+import { type SharedLookup, lookupHas, tagOf } from './chunk-lookup-table.ts';
+import { isMarked, readDamageMarks } from './damage-marks.ts';
+import { type DirectoryShelf, OWN_PACKS, placeOfChunk } from './directory-shelf.ts';
+import { budgetFor } from './lookup-budget.ts';
+import { type LookupCacheFile, saveLookupCache } from './lookup-cache.ts';
+import { type IndexSize, type OpenedIndex, openIndex } from './lookup-open.ts';
+import { ROW_EXCLUDED, ROW_GONE, type RecordNumber } from './lookup-packs.ts';
+import { type DamagedPack, isUnreadable } from './lookup-scan.ts';
+import { readDirectoryBytes } from './pack-directories.ts';
+import { type OpenDevice } from './device.ts';
 import { type Storage } from './storage.ts';
 
-const FIRST_SLOTS = 1024;
-/** Linear probing stays short up to here, and memory within 40 MiB per million chunks on average. */
-const MAX_LOAD = 0.85;
-const GROWTH = 1.25;
-/** 2 GiB of table: 57 million chunks. */
-const MAX_SLOTS = 2 ** 26;
-const DIRECTORIES_IN_FLIGHT = 8;
+/** The cache is written anew for so many new packs, or this share of new records. */
+const PACKS_TO_SAVE = 16;
+const SHARE_TO_SAVE = 0.01;
 
 /** Where a chunk was put; a hint, proven by reading. */
 export interface ChunkPlace {
@@ -35,109 +36,215 @@ export interface ChunkPlace {
   readonly plainLength: number;
 }
 
-/** A pack whose directory could not be read: only chunks that were proven one by one are known of it. */
-export interface DamagedPack {
-  readonly packId: string;
-  readonly error: AppError;
+export interface LookupOptions {
+  readonly signal: AbortSignal;
+  /** Where this host remembers the lookup of the device; without it every directory is read. */
+  readonly cache?: LookupCacheFile | undefined;
+  readonly log?: Log | undefined;
+  /** Bytes that tables and packs may take for what is stored on the device; 40 MiB a TiB, at least 16 MiB. */
+  readonly budgetOf?: (storedBytes: number) => number;
 }
 
 /** One owner; its `shared` part may be read by any thread at any time. */
 export class ChunkLookup {
-  readonly damagedPacks: DamagedPack[] = [];
-  readonly #packIds: string[] = [];
-  readonly #packNos = new Map<string, number>();
-  #table = createTable(FIRST_SLOTS);
-  #size = 0;
+  readonly damagedPacks: readonly DamagedPack[];
+  readonly #storage: Storage;
+  readonly #index: ChunkIndex;
+  readonly #shelf: DirectoryShelf;
+  readonly #marks: ReadonlySet<string>;
+  readonly #cache: LookupCacheFile | undefined;
+  readonly #log: Log;
+  #saved: IndexSize;
+  /** The pack whose chunks are being added. */
+  #own: { readonly packId: string; readonly row: number | undefined } | undefined;
+
+  private constructor(
+    storage: Storage,
+    options: LookupOptions,
+    opened: OpenedIndex & { readonly marks: ReadonlySet<string> },
+  ) {
+    this.#storage = storage;
+    this.#index = opened.index;
+    this.#shelf = opened.shelf;
+    this.#marks = opened.marks;
+    this.#cache = options.cache;
+    this.#log = options.log ?? silentLog;
+    this.#saved = opened.saved;
+    this.damagedPacks = opened.damagedPacks;
+  }
 
   /**
-   * The chunks of all packs that are visible now.
+   * The chunks of all packs that are visible now, as far as memory allows.
    * @throws AppError when the device cannot be read at all; the signal's reason
    */
-  static async open(storage: Storage, signal: AbortSignal): Promise<ChunkLookup> {
-    const lookup = new ChunkLookup();
-    const marks = await readDamageMarks(storage);
-    await forEachLimit(storage.list(PACKS_FOLDER), DIRECTORIES_IN_FLIGHT, async ({ name, lengthBytes }) => {
-      signal.throwIfAborted();
-      const packId = packIdOf(name);
-      if (packId === undefined) return;
-      for (const entry of await lookup.#entries(storage, { packId, lengthBytes }, signal)) {
-        if (!marks.has(`${packId}.${entry.offset}`)) lookup.add(entry.id, { ...entry, packId });
-      }
-    });
+  static async open(device: OpenDevice, options: LookupOptions): Promise<ChunkLookup> {
+    const { signal, cache, budgetOf = budgetFor, log = silentLog } = options;
+    const marks = await readDamageMarks(device.storage);
+    const opened = await openIndex({ device, signal, cache, budgetOf, log });
+    const lookup = new ChunkLookup(device.storage, options, { ...opened, marks });
+    await lookup.save();
     return lookup;
   }
 
-  /** What the threads get; asked anew for every message, as it changes when the table grows. */
+  /** What the threads get; asked anew for every message, as it changes when the tables grow. */
   get shared(): SharedLookup {
-    return this.#table;
+    return this.#index.shared;
   }
 
-  /** Places known, not counting those that a full table had to refuse. */
+  /** Records known. */
   get size(): number {
-    return this.#size;
+    return this.#index.tables.records;
   }
 
-  find(id: Uint8Array): ChunkPlace | undefined {
-    const { value } = placesOf(this.#table, id).next();
-    return value === undefined ? undefined : this.#toPlace(value);
+  /** Records of the device that are not known for lack of memory. */
+  get leftOut(): number {
+    return this.#index.choice.leftOut;
   }
 
-  /** Every place with this id, for the day when one of them is damaged. */
-  findAll(id: Uint8Array): ChunkPlace[] {
-    return [...placesOf(this.#table, id)].map((place) => this.#toPlace(place));
+  /** Of tables and packs; never above `budgetBytes`. */
+  get memoryBytes(): number {
+    return this.#index.memoryBytes;
   }
 
-  /** Adds a place. A table at its limit takes no more: such chunks are stored again, and nothing worse. */
+  get budgetBytes(): number {
+    return this.#index.budgetBytes;
+  }
+
+  /** Whether `find` may find the chunk: no is certain, and costs no promise. */
+  mayHave(id: Uint8Array): boolean {
+    return lookupHas(this.shared, id);
+  }
+
+  /**
+   * A place of the chunk that new restore points may use. A promise only when a directory has to be read; one that cannot
+   * be read any more makes its chunks unknown.
+   * @throws AppError when the device cannot be read at all
+   */
+  find(id: Uint8Array): ChunkPlace | undefined | Promise<ChunkPlace | undefined> {
+    const records = this.#index.recordsOf(id).filter(({ row }) => !this.#isExcluded(row));
+    for (const [i, record] of records.entries()) {
+      const directory = this.#shelf.get(record.row);
+      if (directory === undefined) return this.#findSlowly(id, records.slice(i));
+      const place = this.#placeIn(directory, record, id);
+      if (place !== undefined) return place;
+    }
+    return undefined;
+  }
+
+  /**
+   * Every place with this id, also in packs that are to go, for the day when one of them is damaged.
+   * @throws AppError as `find`
+   */
+  async findAll(id: Uint8Array): Promise<ChunkPlace[]> {
+    const places: ChunkPlace[] = [];
+    for (const record of this.#index.recordsOf(id)) {
+      const place = await this.#placeOf(record, id);
+      if (place !== undefined) places.push(place);
+    }
+    return places;
+  }
+
+  /**
+   * Adds a chunk that was just stored. The chunks of a pack come one after the other in the order of their records; one
+   * that comes after a chunk of the next pack is not added. A table at its limit takes no more: such chunks are stored again,
+   * and nothing worse.
+   */
   add(id: Uint8Array, place: ChunkPlace): void {
-    if (this.#size + 1 > this.#table.slots * MAX_LOAD && !this.#grow()) return;
-    const { packId, offset, storedLength, plainLength } = place;
-    insert(this.#table, id, { packNo: this.#packNo(packId), offset, storedLength, plainLength });
-    this.#size++;
+    const row = this.#ownRow(place.packId);
+    if (row === undefined) return;
+    const entries = this.#index.packs.recordsOf(row) + 1;
+    const end = place.offset + CHUNK_HEADER_BYTES + place.storedLength;
+    // The length that the pack has if this is its last chunk: with another one it is read anew at the next opening.
+    const ordinal = this.#index.packs.extendLast(end + entries * DIRECTORY_ENTRY_BYTES + PACK_FOOTER_BYTES);
+    if (ordinal === undefined) return;
+    this.#shelf.addOwn(row, { ...place, id });
+    this.#index.grow(CHUNK_HEADER_BYTES + place.storedLength + DIRECTORY_ENTRY_BYTES);
+    this.#index.addRecord(tagOf(id), ordinal, place.plainLength);
   }
 
-  /** The pack with a number of the table; empty for a number that is not in it. */
-  packId(packNo: number): string {
-    return this.#packIds[packNo] ?? '';
-  }
-
-  async #entries(storage: Storage, pack: PackPlace, signal: AbortSignal): Promise<readonly PackEntry[]> {
-    try {
-      return await readDirectory(storage, pack);
-    } catch (error) {
-      if (hasCode(error, 'REPO_OBJECT_MISSING')) return [];
-      if (!isDamage(error)) throw error;
-      this.damagedPacks.push({ packId: pack.packId, error });
-    }
-    try {
-      return await recoverDirectory(storage, pack, signal);
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      return [];
+  /** From now on `find` gives no place in these packs. */
+  excludePacks(ids: ReadonlySet<string>): void {
+    if (ids.size === 0) return;
+    const { packs } = this.#index;
+    for (let row = 0; row < packs.rows; row++) {
+      if (ids.has(packs.packId(row))) packs.mark(row, ROW_EXCLUDED);
     }
   }
 
-  #toPlace(place: TablePlace): ChunkPlace {
-    const { packNo, offset, storedLength, plainLength } = place;
-    return { packId: this.packId(packNo), offset, storedLength, plainLength };
+  /** Writes the cache when much is new in it. A cache that cannot be written is a warning in the log, and no error. */
+  async save(): Promise<void> {
+    const { rows, records } = this.#index.packs;
+    const newRecords = records - this.#saved.records;
+    const isWorth =
+      rows - this.#saved.packs >= PACKS_TO_SAVE || newRecords > this.#saved.records * SHARE_TO_SAVE;
+    if (this.#cache === undefined || !isWorth) return;
+    try {
+      await saveLookupCache(this.#cache, this.#index);
+      this.#saved = { packs: rows, records };
+    } catch (error) {
+      this.#log.warn('Lookup cache not written', {
+        file: this.#cache.file,
+        reason: toAppError(error).message,
+      });
+    }
   }
 
-  #packNo(packId: string): number {
-    const known = this.#packNos.get(packId);
-    if (known !== undefined) return known;
-    this.#packNos.set(packId, this.#packIds.length);
-    return this.#packIds.push(packId) - 1;
+  async #findSlowly(id: Uint8Array, records: readonly RecordNumber[]): Promise<ChunkPlace | undefined> {
+    for (const record of records) {
+      const place = await this.#placeOf(record, id);
+      if (place !== undefined) return place;
+    }
+    return undefined;
   }
 
-  #grow(): boolean {
-    const slots = Math.min(MAX_SLOTS, Math.ceil(this.#table.slots * GROWTH));
-    if (slots === this.#table.slots) return false;
-    const larger = createTable(slots);
-    copyTable(this.#table, larger);
-    this.#table = larger;
-    return true;
+  async #placeOf(record: RecordNumber, id: Uint8Array): Promise<ChunkPlace | undefined> {
+    const directory = this.#shelf.get(record.row) ?? (await this.#read(record.row));
+    return directory && this.#placeIn(directory, record, id);
   }
-}
 
-function isDamage(error: unknown): error is AppError {
-  return isAppError(error) && hasCode(error, 'FORMAT_INVALID', 'FORMAT_VERSION_UNKNOWN', 'REPO_READ_FAILED');
+  #placeIn(directory: Uint8Array, { row, entry }: RecordNumber, id: Uint8Array): ChunkPlace | undefined {
+    const found = placeOfChunk(directory, entry, id);
+    if (found === undefined) return undefined;
+    const { offset, storedLength, plainLength } = found;
+    const place = { packId: this.#index.packs.packId(row), offset, storedLength, plainLength };
+    return isMarked(this.#marks, place) ? undefined : place;
+  }
+
+  async #read(row: number): Promise<Uint8Array | undefined> {
+    const { packs } = this.#index;
+    if (packs.has(row, ROW_GONE)) return undefined;
+    try {
+      const place = { packId: packs.packId(row), lengthBytes: packs.lengthBytes(row) };
+      const directory = await readDirectoryBytes(this.#storage, place);
+      this.#shelf.keep(row, directory);
+      return directory;
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      packs.mark(row, ROW_GONE);
+      return undefined;
+    }
+  }
+
+  #isExcluded(row: number): boolean {
+    return this.#index.packs.has(row, ROW_GONE) || this.#index.packs.has(row, ROW_EXCLUDED);
+  }
+
+  /** The row of the pack that is being filled, if it is the last one. */
+  #ownRow(packId: string): number | undefined {
+    const { packs } = this.#index;
+    if (this.#own?.packId !== packId) {
+      if (this.#isRecent(packId)) return undefined;
+      this.#own = { packId, row: this.#index.openPack({ packId, lengthBytes: 0 }) };
+    }
+    const { row } = this.#own;
+    return row === packs.rows - 1 ? row : undefined;
+  }
+
+  #isRecent(packId: string): boolean {
+    const { packs } = this.#index;
+    for (let row = packs.rows - 1; row >= Math.max(0, packs.rows - OWN_PACKS); row--) {
+      if (packs.packId(row) === packId) return true;
+    }
+    return false;
+  }
 }

@@ -4,10 +4,8 @@ import { type ChunkAddress } from '../../../shared/format/disk-index.ts';
 import { chunkIdOf } from '../../../shared/format/hash.ts';
 import { packName } from '../../../shared/format/names.ts';
 import { ChunkLookup } from '../../../shared/repository/chunk-lookup.ts';
-import { lookupHas } from '../../../shared/repository/chunk-lookup-table.ts';
 import { ChunkReader } from '../../../shared/repository/chunk-reader.ts';
 import { compress, decompress } from '../../../shared/repository/compression.ts';
-import { markDamaged } from '../../../shared/repository/damage-marks.ts';
 import { readDirectory, recoverDirectory } from '../../../shared/repository/pack-directories.ts';
 import { PackWriter } from '../../../shared/repository/pack-writer.ts';
 import { MemoryStorage } from '../../../shared/repository/storage-memory.ts';
@@ -18,7 +16,7 @@ import { noise, store, text } from './chunks.ts';
 
 const SAVESET = '00112233445566aa';
 const signal = new AbortController().signal;
-const open = (storage: Storage): Promise<ChunkLookup> => ChunkLookup.open(storage, signal);
+const open = (storage: Storage): Promise<ChunkLookup> => ChunkLookup.open(storage, { signal });
 const plains = [noise(1000), text(1, 100_000), noise(50_000), text(2, 3), text(3, 1_048_576)];
 
 async function stored(storage: Storage, chunks = plains, targetBytes = 2 ** 26): Promise<ChunkAddress[]> {
@@ -143,74 +141,6 @@ describe('PackWriter', () => {
       storage.assertHit();
     }).timeout(20_000);
   }
-});
-
-describe('ChunkLookup', () => {
-  it('finds the chunks of all visible packs', async () => {
-    const storage = new MemoryStorage();
-    const refs = await stored(storage);
-    const lookup = await open(storage);
-    for (const { id, ...place } of refs) {
-      assert.deepEqual(lookup.find(id), place);
-      assert.isTrue(lookupHas(lookup.shared, id));
-    }
-    assert.isUndefined(lookup.find(chunkIdOf(noise(9))));
-    assert.isFalse(lookupHas(lookup.shared, chunkIdOf(noise(9))));
-    assert.equal(lookup.size, refs.length);
-  });
-
-  it('keeps everything while it grows, and a thread with the old table still finds what was in it', async () => {
-    const lookup = await open(new MemoryStorage());
-    const before = lookup.shared;
-    const ids = Array.from({ length: 5000 }, (_, i) => chunkIdOf(Buffer.from([i & 255, i >> 8])));
-    const place = { packId: 'ab'.repeat(16), storedLength: 5, plainLength: 9 };
-    ids.forEach((id, i) => lookup.add(id, { ...place, offset: i }));
-    ids.forEach((id, i) => assert.equal(lookup.find(id)?.offset, i));
-    assert.equal(lookup.size, 5000);
-    assert.isTrue(lookupHas(before, ids[0]!));
-    assert.isFalse(lookupHas(before, ids[4999]!));
-    assert.isAbove(lookup.shared.slots * 0.86, 5000);
-  });
-
-  it('does not offer a chunk that was marked as damaged', async () => {
-    const storage = new MemoryStorage();
-    const refs = await stored(storage);
-    await markDamaged(storage, refs[1]!);
-    await markDamaged(storage, refs[1]!);
-    const lookup = await open(storage);
-    assert.isUndefined(lookup.find(refs[1]!.id));
-    assert.equal(lookup.size, refs.length - 1);
-  });
-
-  it('knows the proven chunks of a pack whose directory is damaged, and names the pack', async () => {
-    const storage = new MemoryStorage();
-    const refs = await stored(storage);
-    const name = packName(refs[0]!.packId);
-    storage.objects.set(name, storage.objects.get(name)!.subarray(0, -3));
-    damage(storage, refs[2]!);
-    const lookup = await open(storage);
-    assert.deepEqual(
-      lookup.damagedPacks.map(({ packId, error }) => [packId, error.code]),
-      [[refs[0]!.packId, 'FORMAT_INVALID']],
-    );
-    refs.forEach((ref, i) => assert.equal(lookup.find(ref.id) !== undefined, i !== 2, `chunk ${i}`));
-  });
-
-  it('goes on without a pack that cannot be read, but not without the device', async () => {
-    const memory = new MemoryStorage();
-    const refs = await stored(memory);
-    const failing = (code: 'REPO_READ_FAILED' | 'DEVICE_OFFLINE'): FaultyStorage =>
-      new FaultyStorage(memory, { call: 'readRange', error: () => new AppError(code, 'Cannot read') });
-    assert.equal((await open(failing('REPO_READ_FAILED'))).damagedPacks[0]!.packId, refs[0]!.packId);
-    assert.equal(await codeOfAsync(open(failing('DEVICE_OFFLINE'))), 'DEVICE_OFFLINE');
-  });
-
-  it('stops when it is told to', async () => {
-    const storage = new MemoryStorage();
-    await stored(storage);
-    const reason = new AppError('CANCELLED', 'Backup was cancelled');
-    assert.equal(await codeOfAsync(ChunkLookup.open(storage, AbortSignal.abort(reason))), 'CANCELLED');
-  });
 });
 
 describe('readDirectory', () => {
