@@ -5,11 +5,12 @@
 import { toAppError } from '../../shared/base/errors.ts';
 import { type RestorePlanView } from '../../shared/contract/api.ts';
 import { bytesOf } from '../../shared/domain/extent-map.ts';
+import { type DeviceAccess } from '../../shared/contract/ipc.ts';
 import { type ManifestDisk } from '../../shared/format/manifest.ts';
 import {
   type ChainDisk,
-  type ResolvedDisk,
   type ResolvedSummary,
+  addSummaries,
   resolveDisk,
   summarize,
 } from '../../shared/repository/resolve-disk.ts';
@@ -81,41 +82,63 @@ async function linkOf({ catalog, devices }: PlanSources, point: SavesetRecord): 
   return { point, device, offline };
 }
 
+/** The saveset of a chain, and the disk as it knows it. */
+interface DiskLink {
+  readonly savesetId: string;
+  readonly device: DeviceAccess;
+  readonly disk: ManifestDisk;
+}
+
 async function planDisk(sources: PlanSources, links: readonly Link[], key: number): Promise<PlannedDisk> {
-  const chain: ChainDisk[] = [];
-  let head: ManifestDisk | undefined;
+  const chain = await disksOf(sources, links, key);
+  const head = chain[0]?.disk;
+  const summaries: ResolvedSummary[] = [];
+  const bytes = { zeroBytes: 0, freeBytes: 0 };
+  // one segment at a time: a chain of indexes of a whole disk may not fit into memory
+  for (const segment of head?.layers[0]?.segments.keys() ?? []) {
+    const resolved = resolveDisk(await segmentOf(sources, chain, segment));
+    summaries.push(summarize(resolved));
+    bytes.zeroBytes += bytesOf(resolved, 'zero');
+    bytes.freeBytes += bytesOf(resolved, 'free');
+  }
+  const summary = addSummaries(summaries);
+  const { packs, chunks, readBytes, writeBytes } = summary;
+  const plan = {
+    key,
+    label: head?.label ?? '',
+    capacityBytes: head?.capacityBytes ?? 0,
+    savesets: summary.byLayer.filter((layer) => layer.chunks > 0).length,
+    ...{ packs, chunks, readBytes, writeBytes, ...bytes },
+  };
+  return { summary, plan };
+}
+
+/** The disk in each saveset that a restore of it reads, newest first. */
+async function disksOf(sources: PlanSources, links: readonly Link[], key: number): Promise<DiskLink[]> {
+  const chain: DiskLink[] = [];
   for (const { point, device } of links) {
     const access = deviceAccess(device);
     const { savesetId } = point;
     const manifest = await sources.devices.readSealed(access, savesetId);
     const disk = manifest.disks.find((candidate) => candidate.key === key);
     if (disk === undefined) break;
-    head ??= disk;
-    const index = await sources.devices.readIndex(access, savesetId, disk);
-    chain.push({ savesetId, deviceId: device.deviceId, index });
+    chain.push({ savesetId, device: access, disk });
     if (disk.base === null) break;
   }
-  const resolved = resolveDisk(chain);
-  const summary = summarize(resolved);
-  return { summary, plan: diskPlan(key, head?.label ?? '', resolved, summary) };
+  return chain;
 }
 
-function diskPlan(key: number, label: string, resolved: ResolvedDisk, summary: ResolvedSummary): DiskPlan {
-  const { capacityBytes, runs } = resolved;
-  const { packs, chunks, readBytes, writeBytes } = summary;
-  const map = { capacityBytes, runs };
-  return {
-    key,
-    label,
-    capacityBytes,
-    savesets: summary.byLayer.filter((layer) => layer.chunks > 0).length,
-    packs,
-    chunks,
-    readBytes,
-    writeBytes,
-    zeroBytes: bytesOf(map, 'zero'),
-    freeBytes: bytesOf(map, 'free'),
-  };
+async function segmentOf(
+  { devices }: PlanSources,
+  chain: readonly DiskLink[],
+  segment: number,
+): Promise<ChainDisk[]> {
+  const found: ChainDisk[] = [];
+  for (const { savesetId, device, disk } of chain) {
+    for (const index of await devices.readSegment(device, savesetId, disk, segment))
+      found.push({ savesetId, deviceId: device.deviceId, index });
+  }
+  return found;
 }
 
 function view(

@@ -139,6 +139,30 @@ export function summarize(resolved: ResolvedDisk): ResolvedSummary {
   };
 }
 
+/** The sums of several segments; a pack counts in each of them. */
+export function addSummaries(parts: readonly ResolvedSummary[]): ResolvedSummary {
+  const byLayer = new Map<string, LayerSummary>();
+  for (const layer of parts.flatMap((part) => part.byLayer)) {
+    const key = `${layer.deviceId}/${layer.savesetId}`;
+    const sum = byLayer.get(key) ?? { ...layer, readBytes: 0, writeBytes: 0, chunks: 0 };
+    byLayer.set(key, {
+      ...layer,
+      readBytes: sum.readBytes + layer.readBytes,
+      writeBytes: sum.writeBytes + layer.writeBytes,
+      chunks: sum.chunks + layer.chunks,
+    });
+  }
+  const total = (field: 'readBytes' | 'writeBytes' | 'packs' | 'chunks'): number =>
+    parts.reduce((sum, part) => sum + part[field], 0);
+  return {
+    readBytes: total('readBytes'),
+    writeBytes: total('writeBytes'),
+    packs: total('packs'),
+    chunks: total('chunks'),
+    byLayer: [...byLayer.values()],
+  };
+}
+
 /** The refs whose span has a part in `data`. */
 function neededRefs(index: DiskIndex, data: ExtentSet): number[] {
   const needed: number[] = [];

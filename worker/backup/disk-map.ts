@@ -93,7 +93,7 @@ async function readChanges(
   const { signal, clock } = input.context;
   let dropped: ExtentSet;
   try {
-    dropped = await base.droppedOf(decision.disk);
+    dropped = await base.droppedOf(decision.disk, signal);
   } catch (error) {
     signal.throwIfAborted();
     const why = error instanceof AppError ? error.message : String(error);

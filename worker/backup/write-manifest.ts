@@ -3,9 +3,7 @@ import { isoTime } from '../../shared/base/clock.ts';
 import { PRODUCT, VERSION } from '../../shared/base/version.ts';
 import { type BackupSpec, type Warning } from '../../shared/contract/ipc.ts';
 import { type BackupType, backupTypes } from '../../shared/domain/backup-type.ts';
-import { bytesOf } from '../../shared/domain/extent-map.ts';
 import { type PhaseTimes, addCounters, noBytes } from '../../shared/domain/task.ts';
-import { refCount } from '../../shared/format/disk-index.ts';
 import { type Manifest, type ManifestDisk, type StoredFile } from '../../shared/format/manifest.ts';
 import { type PackSummary } from '../../shared/repository/pack-writer.ts';
 import { type VmDetails } from '../../shared/vsphere/virtual-machine.ts';
@@ -21,7 +19,7 @@ export interface ManifestInput {
   readonly snapshotMs: number;
   readonly nowMs: number;
   readonly consistency: ReachedConsistency;
-  readonly disks: readonly (StoredDisk & { readonly file: StoredFile })[];
+  readonly disks: readonly (StoredDisk & { readonly segments: readonly StoredFile[] })[];
   readonly leftOut: readonly LeftOutDisk[];
   readonly files: readonly StoredFile[];
   readonly packs: readonly PackSummary[];
@@ -44,9 +42,11 @@ export function manifestOf(input: ManifestInput): Manifest {
     attempt: spec.attempt,
     token: spec.token,
     jobName: spec.jobName,
+    job: spec.job,
     // Every disk stands alone: then this is a full, whatever was asked for, and later points may build on it as one.
     type: usesBase ? typeOf(spec) : 'full',
     base: usesBase && base !== null ? { savesetId: base.savesetId, deviceId: base.deviceId } : null,
+    standsFor: [],
     createdAt: isoTime(input.snapshotMs),
     finishedAt: isoTime(input.nowMs),
     vm: {
@@ -72,7 +72,7 @@ export function manifestOf(input: ManifestInput): Manifest {
 }
 
 function diskOf(
-  stored: StoredDisk & { readonly file: StoredFile },
+  stored: StoredDisk & { readonly segments: readonly StoredFile[] },
   base: BasePoint | null,
   spec: BackupSpec,
 ): ManifestDisk {
@@ -91,10 +91,10 @@ function diskOf(
     fallback: map.fallback,
     transport: reader.transport,
     filter: map.filter,
-    freeBytes: bytesOf(stored.index, 'free'),
-    index: stored.file,
-    packs: stored.index.packs.length,
-    chunks: refCount(stored.index),
+    freeBytes: stored.freeBytes,
+    layers: [{ segments: [...stored.segments] }],
+    packs: stored.packs,
+    chunks: stored.chunks,
     counters: stored.counters,
   };
 }

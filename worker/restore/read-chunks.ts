@@ -1,9 +1,7 @@
-/** All chunks of a resolved disk, read once in the order of devices, packs and offsets, and proven. */
+/** All chunks of a resolved segment, read once in the order of devices, packs and offsets, and proven. */
 import { type Warning } from '../../shared/contract/ipc.ts';
 import { type AppError } from '../../shared/base/errors.ts';
-import { type ChunkRead, type ResolvedDisk, type ResolvedRun } from '../../shared/repository/resolve-disk.ts';
-import { totalLength } from '../../shared/domain/extent.ts';
-import { type ByteCounters, noBytes } from '../../shared/domain/task.ts';
+import { type ChunkRead, type ResolvedDisk } from '../../shared/repository/resolve-disk.ts';
 import { type OpenChain } from './open-chain.ts';
 
 /** Keeps device and threads busy; each read holds up to 8 MiB. */
@@ -18,7 +16,7 @@ export interface ChunkSink {
 }
 
 /**
- * Reads a disk and gives the stored bytes that were sound. When it throws, no read of it runs any more.
+ * Reads a segment and gives the stored bytes that were sound. When it throws, no read of it runs any more.
  * @throws AppError `REPO_CHUNK_DAMAGED`, `REPO_CHUNK_MISSING`, what the storage says; the signal's reason
  */
 export async function readChunks(chain: OpenChain, disk: ResolvedDisk, sink: ChunkSink): Promise<number> {
@@ -32,23 +30,6 @@ export async function readChunks(chain: OpenChain, disk: ResolvedDisk, sink: Chu
     });
   }
   return readBytes;
-}
-
-/** Bytes of the disk with this kind. */
-export function bytesOfKind(disk: ResolvedDisk, kind: ResolvedRun['kind']): number {
-  return totalLength(disk.runs.filter((run) => run.kind === kind));
-}
-
-/** What is known of a resolved disk, and the stored bytes that were read for it; nothing is stored on the device. */
-export function countersOf(disk: ResolvedDisk, readBytes: number): ByteCounters {
-  return {
-    ...noBytes,
-    provisioned: disk.capacityBytes,
-    used: bytesOfKind(disk, 'data'),
-    skipped: bytesOfKind(disk, 'free'),
-    zero: bytesOfKind(disk, 'zero'),
-    read: readBytes,
-  };
 }
 
 /** Says that records are damaged although no byte is lost. */

@@ -1,5 +1,5 @@
 /**
- * The way back of one disk: a chain of savesets to a file.
+ * The way back of one disk: a chain of savesets to a file, segment after segment.
  *
  *   chain ──▶ manifests, indexes ──▶ each byte once, newest wins ──▶ packs in order ──▶ threads: proven ──▶ target
  *
@@ -8,10 +8,11 @@
 import { type RestoreSpec } from '../../shared/contract/ipc.ts';
 import { totalLength } from '../../shared/domain/extent.ts';
 import { type ManifestDisk } from '../../shared/format/manifest.ts';
-import { type ChunkRead, type ResolvedDisk, resolveDisk } from '../../shared/repository/resolve-disk.ts';
+import { type ChunkRead } from '../../shared/repository/resolve-disk.ts';
 import { type TaskContext, type TaskResult } from '../task-context.ts';
 import { OpenChain } from './open-chain.ts';
-import { bytesOfKind, countersOf, detourWarnings, readChunks } from './read-chunks.ts';
+import { detourWarnings, readChunks } from './read-chunks.ts';
+import { SegmentedDisk, countersOf, surveyDisk } from './segmented-disk.ts';
 import { type RestoreTarget, openRawTarget, openVmdkTarget } from './target-file.ts';
 
 /**
@@ -26,20 +27,25 @@ export async function restoreDisk(spec: RestoreSpec, context: TaskContext): Prom
   const begunMs = clock.monotonicMs();
   await using chain = await OpenChain.open(spec.chain, context);
   const disk = await chain.disk(spec.diskKey);
-  const resolved = resolveDisk(await chain.indexes(spec.diskKey));
+  const segmented = await SegmentedDisk.open(chain, spec.diskKey);
+  const bytes = await surveyDisk(segmented);
   signal.throwIfAborted();
   const mappedMs = clock.monotonicMs();
   const open = spec.target.format === 'vmdk' ? openVmdkTarget : openRawTarget;
-  await using target = await open(spec.target.path, resolved.capacityBytes, {
+  await using target = await open(spec.target.path, disk.capacityBytes, {
     overwrite: spec.target.overwrite,
   });
-  const onChunk = writerTo(target, progressOf(disk, resolved, context));
-  const readBytes = await readChunks(chain, resolved, { signal, onChunk });
+  const onWritten = progressOf(disk, bytes.data, context);
+  let readBytes = 0;
+  for (const [segment, { start }] of segmented.extents.entries()) {
+    const onChunk = writerTo(target, start, onWritten);
+    readBytes += await readChunks(chain, await segmented.resolve(segment), { signal, onChunk });
+  }
   signal.throwIfAborted();
   await target.finish();
   return {
     warnings: detourWarnings(chain),
-    counters: countersOf(resolved, readBytes),
+    counters: countersOf(bytes, readBytes),
     phases: { map: mappedMs - begunMs, write: clock.monotonicMs() - mappedMs },
     saveset: null,
   };
@@ -47,23 +53,19 @@ export async function restoreDisk(spec: RestoreSpec, context: TaskContext): Prom
 
 type OnChunk = (read: ChunkRead, bytes: Uint8Array) => Promise<void>;
 
-function writerTo(target: RestoreTarget, onWritten: (bytes: number) => void): OnChunk {
+/** @param at - where the segment begins on the disk */
+function writerTo(target: RestoreTarget, at: number, onWritten: (bytes: number) => void): OnChunk {
   return async ({ writes }, bytes) => {
     for (const { start, length, offsetInChunk } of writes) {
-      await target.write(start, bytes.subarray(offsetInChunk, offsetInChunk + length));
+      await target.write(at + start, bytes.subarray(offsetInChunk, offsetInChunk + length));
     }
     onWritten(totalLength(writes));
   };
 }
 
 /** Reports the beginning at once: a disk without data has no other report. */
-function progressOf(
-  disk: ManifestDisk,
-  resolved: ResolvedDisk,
-  context: TaskContext,
-): (bytes: number) => void {
+function progressOf(disk: ManifestDisk, totalBytes: number, context: TaskContext): (bytes: number) => void {
   const what = `disk ${disk.key} "${disk.label}"`;
-  const totalBytes = bytesOfKind(resolved, 'data');
   let doneBytes = 0;
   const report = (bytes: number): void => {
     doneBytes += bytes;

@@ -1,0 +1,58 @@
+/**
+ * Writes the indexes of a backup when the packs that they name are visible: small ones wait for the end, so that the disks of
+ * a VM share packs, and large ones do not stay in memory.
+ */
+import { MiB } from '../../shared/base/units.ts';
+import { type DiskIndex } from '../../shared/format/disk-index.ts';
+import { type StoredFile } from '../../shared/format/manifest.ts';
+import { type OpenDevice } from '../../shared/repository/device.ts';
+import { type PackWriter } from '../../shared/repository/pack-writer.ts';
+import { putDiskIndex } from '../../shared/repository/saveset-store.ts';
+
+/** More than this does not wait: the chunks of 300 GiB. */
+const MAX_WAITING_BYTES = 16 * MiB;
+
+interface WaitingIndex {
+  readonly diskKey: number;
+  readonly segment: number;
+  readonly index: DiskIndex;
+}
+
+/** Calls come one after the other. */
+export class IndexWriter {
+  readonly #device: OpenDevice;
+  readonly #savesetId: string;
+  readonly #packs: Pick<PackWriter, 'flush'>;
+  readonly #files = new Map<number, StoredFile[]>();
+  #waiting: WaitingIndex[] = [];
+
+  constructor(device: OpenDevice, savesetId: string, packs: Pick<PackWriter, 'flush'>) {
+    this.#device = device;
+    this.#savesetId = savesetId;
+    this.#packs = packs;
+  }
+
+  /** Takes the index of the next segment of a disk. */
+  async add(diskKey: number, segment: number, index: DiskIndex): Promise<void> {
+    this.#waiting.push({ diskKey, segment, index });
+    const waitingBytes = this.#waiting.reduce((sum, waiting) => sum + waiting.index.refs.length, 0);
+    if (waitingBytes <= MAX_WAITING_BYTES) return;
+    await this.#packs.flush();
+    await this.finish();
+  }
+
+  /** Writes what waits. All packs must be visible. */
+  async finish(): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { index, ...place } of waiting) {
+      const file = await putDiskIndex(this.#device, this.#savesetId, { ...place, layer: 0 }, index);
+      this.#files.set(place.diskKey, [...this.filesOf(place.diskKey), file]);
+    }
+  }
+
+  /** The indexes of a disk that are written, in the order of its segments. */
+  filesOf(diskKey: number): readonly StoredFile[] {
+    return this.#files.get(diskKey) ?? [];
+  }
+}
