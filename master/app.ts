@@ -17,16 +17,19 @@ import { patientStore } from './adapters/patient-store.ts';
 import { type VsphereAccess, vsphereAccess } from './adapters/vsphere-access.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { lockInstance } from './catalog/instance-lock.ts';
+import { DeviceKeys } from './device-keys.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { recover } from './dispatch/recovery.ts';
 import { WorkerPool } from './dispatch/worker-pool.ts';
 import { Janitor } from './janitor.ts';
 import { StreamRegistry } from './registry/stream-registry.ts';
+import { finishRemovals } from './retention/removal.ts';
 import { Secrets } from './secrets.ts';
 import { type ServiceContext, serverAccess } from './service/context.ts';
 import { deviceService } from './service/device-service.ts';
 import { jobService } from './service/job-service.ts';
 import { pointService } from './service/point-service.ts';
+import { pruneService } from './service/prune-service.ts';
 import { restoreService, verifyService } from './service/restore-service.ts';
 import { runService } from './service/run-service.ts';
 import { serverService } from './service/server-service.ts';
@@ -83,10 +86,12 @@ async function assemble(options: AppOptions, stack: DisposeStack): Promise<Servi
   const { dataDir, config, clock, log } = options;
   stack.use(lockInstance(dataDir));
   const secrets = await Secrets.open(dataDir);
+  const keys = new DeviceKeys(secrets);
   const catalog = stack.use(Catalog.open(dataDir));
-  const devices = patientStore(options.devices ?? deviceStore(clock), clock);
+  const devices = patientStore(options.devices ?? deviceStore(clock, keys), clock);
   const vsphere = options.vsphere ?? vsphereAccess({ clock, log });
   await recover({ catalog, keeper: devices, clock, log });
+  await finishRemovals({ catalog, devices, clock, log });
   const registry = new StreamRegistry();
   for (const device of catalog.devices.list()) registry.setDevice(device.deviceId, device.streams);
   const accessOf = (name: string) => serverAccess(catalog, secrets, name);
@@ -129,13 +134,15 @@ function workerEnv(dataDir: string, config: Config): Readonly<Record<string, str
 
 function makeServices(parts: ServiceContext): Services {
   const startedAt = isoTime(parts.clock.nowMs());
+  const devices = deviceService(parts);
   return {
     servers: serverService(parts),
-    devices: deviceService(parts),
+    devices,
     jobs: jobService(parts),
     runs: runService(parts),
     points: pointService(parts),
     restore: restoreService(parts),
+    prune: pruneService(parts, (name) => devices.reclaim(name, {})),
     verify: verifyService(parts),
     health: async () =>
       Promise.resolve({

@@ -1,6 +1,6 @@
 /**
- * Passwords of servers: data/secrets.json, each sealed by AES-256-GCM under the key in data/secret.key, with the server's name
- * as additional data, so that one server's password cannot be given to another. Both files are readable by their owner
+ * Passwords of servers and encrypted devices: data/secrets.json, each sealed by AES-256-GCM under the key in data/secret.key, with its name
+ * as additional data, so that the password of one cannot be given to another. Both files are readable by their owner
  * only. What this protects is copies of the catalog and of secrets.json that travel without the key.
  *
  *   sealed text   base64 of nonce (12 bytes) · tag (16 bytes) · ciphertext
@@ -47,10 +47,15 @@ export class Secrets {
     await this.#change(Object.fromEntries(Object.entries(this.#sealed).filter(([known]) => known !== name)));
   }
 
-  /** @throws AppError `SECRET_UNREADABLE` when there is none that the key opens */
-  get(name: string): string {
+  /** The password of a name; undefined when there is none that the key opens. */
+  find(name: string): string | undefined {
     const text = this.#sealed[name];
-    const opened = text === undefined ? undefined : this.#open(name, Buffer.from(text, 'base64'));
+    return text === undefined ? undefined : this.#open(name, Buffer.from(text, 'base64'));
+  }
+
+  /** The password of a server. @throws AppError `SECRET_UNREADABLE` when there is none that the key opens */
+  get(name: string): string {
+    const opened = this.find(name);
     if (opened === undefined) {
       throw new AppError('SECRET_UNREADABLE', `Cannot open the password of server "${name}"`, {
         server: name,

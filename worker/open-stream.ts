@@ -1,34 +1,48 @@
 /** One stream of a device, open: storage, threads, and what the device already holds. */
+import path from 'node:path';
+import { type Log } from '../shared/base/log.ts';
 import { type DeviceAccess } from '../shared/contract/ipc.ts';
 import { ChunkLookup } from '../shared/repository/chunk-lookup.ts';
-import { openDevice } from '../shared/repository/device.ts';
-import { openLocalStorage } from '../shared/repository/storage-local.ts';
+import { openLocalDevice } from './open-local-device.ts';
 import { CodePool } from './pipeline/thread-pool.ts';
 import { type OpenStream } from './task-context.ts';
 
-/** @throws AppError `REPO_NOT_A_DEVICE`, `REPO_WRONG_DEVICE`, `FORMAT_VERSION_UNKNOWN` */
+export interface StreamOptions {
+  readonly threads: number;
+  /** Where the lookups of devices are remembered; without it they are read from the devices alone. */
+  readonly cacheFolder?: string | undefined;
+  readonly log: Log;
+}
+
+/** @throws AppError `REPO_NOT_A_DEVICE`, `REPO_WRONG_DEVICE`, `REPO_DEVICE_LOCKED`, `FORMAT_VERSION_UNKNOWN` */
 export async function openStream(
   access: DeviceAccess,
-  threads: number,
+  { threads, cacheFolder, log }: StreamOptions,
 ): Promise<OpenStream & AsyncDisposable> {
-  const storage = openLocalStorage(access.path);
-  const header = await openDevice(storage, access.deviceId);
-  const pool = new CodePool({ threads, gridBytes: header.gridBytes });
+  const device = await openLocalDevice(access);
+  const { deviceId, gridBytes } = device.header;
+  const pool = new CodePool({ threads, gridBytes, cipher: device.cipher });
+  const cache =
+    cacheFolder === undefined ? undefined : { file: lookupCacheFile(cacheFolder, deviceId), deviceId };
   let lookup: ChunkLookup | undefined;
   return {
+    ...device,
     access,
-    header,
-    storage,
     pool,
     async lookup(signal) {
-      lookup ??= await ChunkLookup.open(storage, signal);
+      lookup ??= await ChunkLookup.open(device, { signal, cache, log });
       return lookup;
     },
     forgetLookup() {
       lookup = undefined;
     },
     async [Symbol.asyncDispose]() {
+      await lookup?.save();
       await pool[Symbol.asyncDispose]();
     },
   };
+}
+
+function lookupCacheFile(folder: string, deviceId: string): string {
+  return path.join(folder, `lookup-${deviceId}.bin`);
 }

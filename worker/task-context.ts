@@ -10,17 +10,14 @@ import {
 } from '../shared/contract/ipc.ts';
 import { type ChunkLookup } from '../shared/repository/chunk-lookup.ts';
 import { type Clock } from '../shared/base/clock.ts';
-import { type DeviceHeader } from '../shared/format/device-header.ts';
 import { type Log } from '../shared/base/log.ts';
-import { type Storage } from '../shared/repository/storage.ts';
+import { type OpenDevice } from '../shared/repository/device.ts';
 import { type VsphereSession } from '../shared/vsphere/session.ts';
 import { type CodePool } from './pipeline/thread-pool.ts';
 
 /** One open stream on a device: its storage, and the threads that serve whatever task comes next. */
-export interface OpenStream {
+export interface OpenStream extends OpenDevice {
   readonly access: DeviceAccess;
-  readonly header: DeviceHeader;
-  readonly storage: Storage;
   readonly pool: CodePool;
   /** What the device holds, read once per stream. A task that gives up packs must call `forgetLookup`. */
   lookup(signal: AbortSignal): Promise<ChunkLookup>;

@@ -1,27 +1,27 @@
 /** Savesets on devices, for the dispatcher and for restore plans: shared/repository behind the ports of the master. */
 import { type Clock } from '../../shared/base/clock.ts';
 import { hasCode, toAppError } from '../../shared/base/errors.ts';
-import { MiB } from '../../shared/base/units.ts';
 import { type DeviceAccess } from '../../shared/contract/ipc.ts';
 import { type DiskIndex } from '../../shared/format/disk-index.ts';
-import { sha256Hex } from '../../shared/format/hash.ts';
-import { type Manifest, type ManifestDisk, decodeManifest } from '../../shared/format/manifest.ts';
-import { MANIFEST_NAME, savesetFolder } from '../../shared/format/names.ts';
-import { createDevice, openDevice } from '../../shared/repository/device.ts';
+import { toHex } from '../../shared/format/hash.ts';
+import { type Manifest, type ManifestDisk } from '../../shared/format/manifest.ts';
+import { type OpenDevice, createDevice, readDeviceHeader } from '../../shared/repository/device.ts';
 import {
   discardAttempt,
   isSealed,
   listSealed,
-  readDiskIndex,
+  readManifest,
   readSealedManifest,
+  readSegment,
+  removeSaveset,
   seal,
 } from '../../shared/repository/saveset-store.ts';
+import { type Pin, putPin, readPin, readPins, removePin } from '../../shared/repository/pins.ts';
 import { openLocalStorage } from '../../shared/repository/storage-local.ts';
 import { type Storage } from '../../shared/repository/storage.ts';
 import { type SavesetKeeper, type StoredSaveset } from '../dispatch/ports.ts';
+import { type DeviceKeys } from '../device-keys.ts';
 import { disksOfManifest, pointOfManifest } from './point-of-manifest.ts';
-
-const MAX_MANIFEST_BYTES = 64 * MiB;
 
 /** What the services need of a device beside what the dispatcher does. */
 export interface DeviceStore extends SavesetKeeper {
@@ -30,19 +30,39 @@ export interface DeviceStore extends SavesetKeeper {
   freeBytes(device: DeviceAccess): Promise<number>;
   listSealed(device: DeviceAccess): AsyncIterable<string>;
   readSealed(device: DeviceAccess, savesetId: string): Promise<Manifest>;
-  readIndex(device: DeviceAccess, savesetId: string, disk: ManifestDisk): Promise<DiskIndex>;
+  /** Removes a saveset, the seal first; what is gone already is no error. */
+  remove(device: DeviceAccess, savesetId: string): Promise<void>;
+  /** Pins a point; a pin that it had is replaced. */
+  putPin(device: DeviceAccess, pin: Pin & { readonly pinnedAt: string }): Promise<void>;
+  removePin(device: DeviceAccess, savesetId: string): Promise<void>;
+  readPin(device: DeviceAccess, savesetId: string): Promise<Pin | undefined>;
+  readPins(device: DeviceAccess): AsyncIterable<Pin>;
+  /** All layers of one segment of a disk, newest first. */
+  readSegment(
+    device: DeviceAccess,
+    savesetId: string,
+    disk: ManifestDisk,
+    segment: number,
+  ): Promise<readonly DiskIndex[]>;
 }
 
-export function deviceStore(clock: Clock): DeviceStore {
+export function deviceStore(clock: Clock, keys: DeviceKeys): DeviceStore {
+  const open = ({ path, deviceId }: DeviceAccess): Promise<OpenDevice> =>
+    keys.open(openLocalStorage(path), deviceId);
+  const storageOf = async (device: DeviceAccess): Promise<Storage> => (await open(device)).storage;
   return {
     async prepare(path) {
       const storage = openLocalStorage(path);
       try {
-        return (await openDevice(storage)).deviceId;
+        return (await readDeviceHeader(storage)).deviceId;
       } catch (error) {
         if (!hasCode(error, 'REPO_NOT_A_DEVICE')) throw error;
-        return (await createDevice(storage, { clock })).deviceId;
+        return (await createDevice(storage, { clock })).header.deviceId;
       }
+    },
+    async withKey(device) {
+      const key = await keys.keyOf(openLocalStorage(device.path), device.deviceId);
+      return { ...device, key: key === null ? null : toHex(key) };
     },
     async whyOffline(device) {
       try {
@@ -52,28 +72,28 @@ export function deviceStore(clock: Clock): DeviceStore {
         return toAppError(error).message;
       }
     },
-    freeBytes: async (device) => (await open(device)).freeBytes(),
+    freeBytes: async (device) => (await storageOf(device)).freeBytes(),
     read: async (device, savesetId) => readStored(await open(device), savesetId),
-    isSealed: async (device, savesetId) => isSealed(await open(device), savesetId),
+    isSealed: async (device, savesetId) => isSealed(await storageOf(device), savesetId),
     seal: async (device, savesetId, by) => seal(await open(device), savesetId, by),
-    discard: async (device, savesetId) => discardAttempt(await open(device), savesetId),
+    discard: async (device, savesetId) => discardAttempt(await storageOf(device), savesetId),
     async *listSealed(device) {
-      yield* listSealed(await open(device));
+      yield* listSealed(await storageOf(device));
+    },
+    remove: async (device, savesetId) => removeSaveset(await storageOf(device), savesetId),
+    putPin: async (device, pin) => putPin(await storageOf(device), pin),
+    removePin: async (device, savesetId) => removePin(await storageOf(device), savesetId),
+    readPin: async (device, savesetId) => readPin(await storageOf(device), savesetId),
+    async *readPins(device) {
+      yield* readPins(await storageOf(device));
     },
     readSealed: async (device, savesetId) => readSealedManifest(await open(device), savesetId),
-    readIndex: async (device, savesetId, disk) => readDiskIndex(await open(device), savesetId, disk),
+    readSegment: async (device, savesetId, disk, segment) =>
+      readSegment(await open(device), savesetId, disk, segment),
   };
 }
 
-async function open(device: DeviceAccess): Promise<Storage> {
-  const storage = openLocalStorage(device.path);
-  await openDevice(storage, device.deviceId);
-  return storage;
-}
-
-async function readStored(storage: Storage, savesetId: string): Promise<StoredSaveset> {
-  const bytes = await storage.readWhole(`${savesetFolder(savesetId)}/${MANIFEST_NAME}`, MAX_MANIFEST_BYTES);
-  const manifest = decodeManifest(bytes, `the manifest of saveset ${savesetId}`);
-  const sha256 = sha256Hex(bytes);
+async function readStored(device: OpenDevice, savesetId: string): Promise<StoredSaveset> {
+  const { manifest, sha256 } = await readManifest(device, savesetId);
   return { sha256, record: pointOfManifest(manifest, sha256), disks: disksOfManifest(manifest) };
 }

@@ -169,7 +169,7 @@ export class Dispatcher {
   }
 
   #start(run: ActiveRun, deviceId: string): void {
-    const { registry, forge, catalog, config, clock, log } = this.#options;
+    const { registry, forge, keeper, catalog, config, clock, log } = this.#options;
     const device = catalog.devices.byId(deviceId);
     invariant(device !== undefined, 'a run names devices of the catalog', { deviceId });
     const lease = registry.lend(deviceId, run.runId);
@@ -177,7 +177,10 @@ export class Dispatcher {
       const process = forge.fork();
       const link = new WorkerLink({
         process,
-        open: { device: deviceAccess(device), threads: this.#threads(run) },
+        open: async () => ({
+          device: await keeper.withKey(deviceAccess(device)),
+          threads: this.#threads(run),
+        }),
         heartbeatMs: config.heartbeatMs,
         silenceMs: config.workerSilenceMs,
         startMs: config.workerStartMs,

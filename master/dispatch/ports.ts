@@ -14,6 +14,11 @@ export interface StoredSaveset {
 export interface SavesetKeeper {
   /** Why the device cannot be used now; undefined when it can. */
   whyOffline(device: DeviceAccess): Promise<string | undefined>;
+  /**
+   * The same with its master key, for a worker; without one where it is not encrypted or its password is not known here.
+   * @throws AppError `REPO_KEY_WRONG`, or what the device says
+   */
+  withKey(device: DeviceAccess): Promise<DeviceAccess>;
   /** @throws AppError `REPO_OBJECT_MISSING`, `FORMAT_INVALID`, `DEVICE_OFFLINE` */
   read(device: DeviceAccess, savesetId: string): Promise<StoredSaveset>;
   isSealed(device: DeviceAccess, savesetId: string): Promise<boolean>;

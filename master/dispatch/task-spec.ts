@@ -25,8 +25,9 @@ export interface SpecSources {
   readonly accessOf: (server: string) => ServerAccess;
 }
 
+/** Without a key: `SavesetKeeper.withKey` adds it for workers alone. */
 export function deviceAccess(device: DeviceRecord): DeviceAccess {
-  return { deviceId: device.deviceId, name: device.name, path: device.path };
+  return { deviceId: device.deviceId, name: device.name, path: device.path, key: null };
 }
 
 /** The spec of the task's current attempt. @throws AppError when a server, device or chain that it needs is not there */
@@ -34,7 +35,7 @@ export async function buildSpec(sources: SpecSources, run: RunRecord, task: Task
   const { target } = task;
   if (target.kind === 'backup') return backupSpec(sources, run, { ...task, target });
   if (target.kind === 'reclaim') return reclaimSpec(sources, { ...task, target });
-  const head = { ...attemptOf(task), chain: chainLinks(sources, target.savesetId) };
+  const head = { ...attemptOf(task), chain: await chainLinks(sources, target.savesetId) };
   if (target.kind === 'verify') return { kind: 'verify', ...head };
   return { kind: 'restore', ...head, diskKey: target.diskKey, target: target.target };
 }
@@ -51,22 +52,23 @@ async function backupSpec(sources: SpecSources, run: RunRecord, task: BackupTask
     kind: 'backup',
     ...attemptOf(task),
     jobName: job.name,
+    job: { ...job },
     savesetId: task.savesetId,
     server: sources.accessOf(task.target.server),
     vm: task.target.vm,
     options: { ...job.options, type: plan.type },
-    device: deviceOf(sources, task.deviceId ?? ''),
-    base: plan.base === null ? null : linkOf(sources, plan.base),
+    device: await deviceOf(sources, task.deviceId ?? ''),
+    base: plan.base === null ? null : await linkOf(sources, plan.base),
     noBaseReason: plan.noBaseReason,
   };
 }
 
 type ReclaimTask = TaskRecord & { readonly target: Extract<TaskTarget, { kind: 'reclaim' }> };
 
-function reclaimSpec(sources: SpecSources, task: ReclaimTask): ReclaimSpec {
+async function reclaimSpec(sources: SpecSources, task: ReclaimTask): Promise<ReclaimSpec> {
   const { deviceId, dryRun, sparsePercent } = task.target;
   invariant(task.savesetId !== null, 'an attempt that writes has an id', { task: task.taskId });
-  const device = deviceOf(sources, deviceId);
+  const device = await deviceOf(sources, deviceId);
   return { kind: 'reclaim', ...attemptOf(task), attemptId: task.savesetId, device, dryRun, sparsePercent };
 }
 
@@ -99,7 +101,7 @@ function attemptOf(task: TaskRecord) {
   return { taskId: task.taskId, attempt: task.attempts, token: task.currentToken, runId: task.runId };
 }
 
-function chainLinks(sources: SpecSources, savesetId: string): ChainLink[] {
+async function chainLinks(sources: SpecSources, savesetId: string): Promise<ChainLink[]> {
   const point = sources.catalog.savesets.point(savesetId);
   const chain = point && chainOf(point, sources.catalog.savesets.point);
   if (chain?.missing !== null) {
@@ -112,14 +114,14 @@ function chainLinks(sources: SpecSources, savesetId: string): ChainLink[] {
       },
     );
   }
-  return chain.points.map((link) => linkOf(sources, link));
+  return Promise.all(chain.points.map((link) => linkOf(sources, link)));
 }
 
-function linkOf(sources: SpecSources, point: SavesetRecord): ChainLink {
-  return { savesetId: point.savesetId, device: deviceOf(sources, point.deviceId) };
+async function linkOf(sources: SpecSources, point: SavesetRecord): Promise<ChainLink> {
+  return { savesetId: point.savesetId, device: await deviceOf(sources, point.deviceId) };
 }
 
-function deviceOf(sources: SpecSources, deviceId: string): DeviceAccess {
+async function deviceOf(sources: SpecSources, deviceId: string): Promise<DeviceAccess> {
   const device = sources.catalog.devices.byId(deviceId);
   if (device?.registered !== true) {
     const name = device?.name ?? deviceId;
@@ -127,5 +129,5 @@ function deviceOf(sources: SpecSources, deviceId: string): DeviceAccess {
       device: name,
     });
   }
-  return deviceAccess(device);
+  return sources.keeper.withKey(deviceAccess(device));
 }

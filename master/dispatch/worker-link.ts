@@ -1,7 +1,7 @@
 /**
  * One conversation with one worker: docs/protocol/ipc.md. It checks what comes in, answers requests in their order, and
  * watches that the worker starts in time, keeps talking, and ends when it is told to. What the messages mean is the
- * dispatcher's. Messages are logged by type and ids only, never their bodies: one of them carries a password.
+ * dispatcher's. Messages are logged by type and ids only, never their bodies: some carry a password or a key.
  */
 import { type Clock } from '../../shared/base/clock.ts';
 import { AppError, toAppError } from '../../shared/base/errors.ts';
@@ -34,7 +34,8 @@ export interface LinkEvents {
 
 export interface LinkOptions {
   readonly process: WorkerProcess;
-  readonly open: { readonly device: DeviceAccess; readonly threads: number };
+  /** What the worker is lent; asked when it has reported. @throws AppError that counts as one of the worker's */
+  readonly open: () => Promise<{ readonly device: DeviceAccess; readonly threads: number }>;
   readonly heartbeatMs: number;
   readonly silenceMs: number;
   readonly startMs: number;
@@ -169,7 +170,11 @@ export class WorkerLink {
     }
     if (this.#greeted) return;
     this.#greeted = true;
-    this.#send({ type: 'open', ...this.#options.open, heartbeatMs: this.#options.heartbeatMs });
+    const { open, heartbeatMs, events } = this.#options;
+    open().then(
+      (lent) => this.#send({ type: 'open', ...lent, heartbeatMs }),
+      (error: unknown) => events.openFailed(toAppError(error)),
+    );
   }
 
   async #answer(request: ToMasterRequest): Promise<void> {

@@ -125,6 +125,13 @@ export const errorTable = {
   REPO_OBJECT_EXISTS: row('never', 1, 409, 'Objects of a device are never overwritten'),
   REPO_NOT_A_DEVICE: row('never', 10, 404, 'Check the path of the device, or whether it is mounted'),
   REPO_WRONG_DEVICE: row('never', 10, 409, 'Another device is mounted at this path'),
+  REPO_DEVICE_LOCKED: row(
+    'never',
+    12,
+    423,
+    'Give its password: `device unlock NAME`, or `device add` where it is not registered',
+  ),
+  REPO_KEY_WRONG: row('never', 12, 401, 'Give the password of one of its key slots'),
   REPO_CHUNK_DAMAGED: row(
     'never',
     14,
@@ -161,6 +168,8 @@ export const errorTable = {
   RESTORE_CHAIN_BROKEN: row('never', 14, 422, 'Choose another restore point'),
   RESTORE_NOT_POSSIBLE: row('later', 1, 409, 'See the reasons in `restore plan`'),
   VERIFY_FAILED: row('never', 14, 422, 'The parts that are named cannot be restored'),
+
+  PRUNE_PLAN_CHANGED: row('later', 1, 409, 'Look at what would be deleted now with `prune --dry-run`'),
 
   RUN_PARTLY_FAILED: row('never', 3, 200, 'Some VMs have no new restore point; see `run show`'),
   RUN_FAILED: row('never', 1, 200, 'No VM has a new restore point; see `run show`'),

@@ -40,7 +40,16 @@ export const serverAccess = z.object({
 });
 export type ServerAccess = z.output<typeof serverAccess>;
 
-export const deviceAccess = z.object({ deviceId: z.string(), name: z.string(), path: z.string() });
+export const deviceAccess = z.object({
+  deviceId: z.string(),
+  name: z.string(),
+  path: z.string(),
+  /** Master key of an encrypted device, 64 digits; never logged: messages are logged by type and ids only. */
+  key: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+});
 export type DeviceAccess = z.output<typeof deviceAccess>;
 
 /** One saveset of a chain, and where it lies. */
@@ -61,6 +70,8 @@ export const backupSpec = z.object({
   kind: z.literal('backup'),
   ...attempt,
   jobName: z.string(),
+  /** Its whole definition, for the manifest: a job outlives the catalog. */
+  job: z.record(z.string(), z.unknown()).nullable(),
   /** The saveset of this attempt: a new one for every attempt. */
   savesetId: z.string(),
   server: serverAccess,

@@ -4,11 +4,14 @@ import { unknownVersion } from './byte-reader.ts';
 import { MIN_GRID_BYTES } from './disk-index.ts';
 import { type DocumentKind, decodeDocument, encodeDocument, hexId, isoTimestamp } from './json-document.ts';
 import { MAX_CHUNK_BYTES } from './pack.ts';
+import { MAX_SEGMENT_CELLS } from './segments.ts';
 
 const FORMAT = 'blockhouse-device';
 const VERSION = 1;
+/** The required feature of a device whose content is encrypted: docs/format/device.md §8. */
+export const ENCRYPTION = 'encryption';
 
-const schema = z.object({
+const fields = z.object({
   format: z.literal(FORMAT),
   version: z.literal(VERSION),
   deviceId: hexId(32),
@@ -21,6 +24,8 @@ const schema = z.object({
     .min(MIN_GRID_BYTES)
     .max(MAX_CHUNK_BYTES)
     .refine((bytes) => (bytes & (bytes - 1)) === 0, 'not a power of two'),
+  /** Disks are described in pieces of this length. */
+  segmentBytes: z.number().int(),
   hash: z.string(),
   codec: z.string(),
   features: z.object({
@@ -28,9 +33,15 @@ const schema = z.object({
     required: z.array(z.string()),
     optional: z.array(z.string()),
   }),
-  /** Ways to the key of an encrypted device; none in version 1. */
-  keySlots: z.array(z.object({ kind: z.string() })),
 });
+
+const schema = fields.refine(
+  ({ gridBytes, segmentBytes }) => {
+    const cells = segmentBytes / gridBytes;
+    return Number.isInteger(cells) && cells >= 1 && cells <= MAX_SEGMENT_CELLS;
+  },
+  { path: ['segmentBytes'], message: 'not 1 to 1048576 cells of the grid' },
+);
 
 export type DeviceHeader = z.output<typeof schema>;
 
@@ -40,11 +51,18 @@ export function encodeDeviceHeader(header: DeviceHeader): Uint8Array {
   return encodeDocument(kind, header);
 }
 
+/** Whether payloads and documents of the device are encrypted. */
+export function isEncrypted(header: DeviceHeader): boolean {
+  return header.features.required.includes(ENCRYPTION);
+}
+
 /** @throws AppError `FORMAT_INVALID`; `FORMAT_VERSION_UNKNOWN` for a required feature, hash or codec that is not ours */
 export function decodeDeviceHeader(bytes: Uint8Array, what: string): DeviceHeader {
   const header = decodeDocument(kind, bytes, what);
   const unknown = [
-    ...header.features.required.map((feature) => `feature "${feature}"`),
+    ...header.features.required
+      .filter((feature) => feature !== ENCRYPTION)
+      .map((feature) => `feature "${feature}"`),
     ...(header.hash === 'sha256' ? [] : [`hash "${header.hash}"`]),
     ...(header.codec === 'zstd' ? [] : [`codec "${header.codec}"`]),
   ];

@@ -8,14 +8,23 @@ export const PIN_NAME = 'pin.json';
 export const PACKS_FOLDER = 'packs';
 export const SAVESETS_FOLDER = 'savesets';
 export const DAMAGED_FOLDER = 'damaged';
+export const KEYS_FOLDER = 'keys';
+export const INCOMING_FOLDER = 'incoming';
 export const MOVED_FOLDER = 'moved';
+export const RECLAIM_FOLDER = 'reclaim';
 
 const PACK_ID = /^[0-9a-f]{32}$/;
 const SAVESET_ID = /^[0-9a-f]{16}$/;
+const ATTEMPT_ID = SAVESET_ID;
+const KEY_SLOT_ID = SAVESET_ID;
+const BEGUN_OBJECT = /^incoming\/([0-9a-f]{16})\/begun\.json$/;
+const KEY_SLOT_OBJECT = /^keys\/([0-9a-f]{16})\.json$/;
 const PACK_NAME = /^packs\/([0-9a-f]{2})\/(\1[0-9a-f]{30})\.pack$/;
 const SEAL_OBJECT = /^savesets\/([0-9a-f]{16})\/seal\.json$/;
 const PIN_OBJECT = /^savesets\/([0-9a-f]{16})\/pin\.json$/;
 const MOVED_OBJECT = /^moved\/([0-9a-f]{32})$/;
+const CONDEMNED_OBJECT = /^reclaim\/([0-9a-f]{16})\/condemned\.json$/;
+const SWEEP_OBJECT = /^reclaim\/([0-9a-f]{16})\//;
 const DAMAGE_MARK = /^damaged\/([0-9a-f]{32})\.(\d{1,10})$/;
 
 /** @throws AppError `FORMAT_INVALID` for anything but 32 hexadecimal digits, as do the others here for their ids */
@@ -24,12 +33,31 @@ export function packName(packId: string): string {
 }
 
 /** The name of a pack while it is being written. */
-export function incomingPackName(savesetId: string, packId: string): string {
-  return `${incomingFolder(savesetId)}/${checked(packId, PACK_ID, 'pack')}.partial`;
+export function incomingPackName(attemptId: string, packId: string): string {
+  return `${incomingFolder(attemptId)}/${checked(packId, PACK_ID, 'pack')}.partial`;
 }
 
-export function incomingFolder(savesetId: string): string {
-  return `incoming/${checked(savesetId, SAVESET_ID, 'saveset')}`;
+export function incomingFolder(attemptId: string): string {
+  return `${INCOMING_FOLDER}/${checked(attemptId, ATTEMPT_ID, 'attempt')}`;
+}
+
+/** The first object of every attempt. */
+export function begunName(attemptId: string): string {
+  return `${incomingFolder(attemptId)}/begun.json`;
+}
+
+/** The attempt whose first object has this name, or undefined. */
+export function begunAttemptOf(name: string): string | undefined {
+  return BEGUN_OBJECT.exec(name)?.[1];
+}
+
+export function keySlotName(slotId: string): string {
+  return `${KEYS_FOLDER}/${checked(slotId, KEY_SLOT_ID, 'key slot')}.json`;
+}
+
+/** The key slot with this name, or undefined. */
+export function keySlotOf(name: string): string | undefined {
+  return KEY_SLOT_OBJECT.exec(name)?.[1];
 }
 
 export function savesetFolder(savesetId: string): string {
@@ -43,6 +71,30 @@ export function diskIndexName(place: {
   readonly segment: number;
 }): string {
   return `disk-${place.diskKey}.${place.layer}.${place.segment}.index`;
+}
+
+export function sweepFolder(sweepId: string): string {
+  return `${RECLAIM_FOLDER}/${checked(sweepId, ATTEMPT_ID, 'sweep')}`;
+}
+
+/** The packs that new restore points must not use. */
+export function condemnedName(sweepId: string): string {
+  return `${sweepFolder(sweepId)}/condemned.json`;
+}
+
+/** The attempts that may not know them yet. */
+export function waitsName(sweepId: string): string {
+  return `${sweepFolder(sweepId)}/waits.json`;
+}
+
+/** The sweep whose condemned packs this object lists, or undefined. */
+export function condemnedSweepOf(name: string): string | undefined {
+  return CONDEMNED_OBJECT.exec(name)?.[1];
+}
+
+/** The sweep that an object is of, or undefined. */
+export function sweepOf(name: string): string | undefined {
+  return SWEEP_OBJECT.exec(name)?.[1];
 }
 
 /** Where the records of a pack went that was rewritten. */

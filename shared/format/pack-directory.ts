@@ -17,13 +17,13 @@ import { ByteReader, invalid, unknownVersion } from './byte-reader.ts';
 import { CHUNK_ID_BYTES, fromHex, magicOf, sameBytes, toHex } from './hash.ts';
 import {
   CHUNK_HEADER_BYTES,
-  type ChunkHeader,
   PACK_HEADER_BYTES,
   PACK_ID_BYTES,
   PACK_VERSION,
+  type RecordFields,
   checkLengths,
-  codecOf,
-  codecs,
+  codecField,
+  decodeCodecField,
 } from './pack.ts';
 
 export const DIRECTORY_ENTRY_BYTES = 48;
@@ -32,7 +32,7 @@ export const PACK_FOOTER_BYTES = 44;
 const FOOTER_MAGIC = magicOf('Blockhouse pack directory', 8);
 
 /** A chunk record and where it begins in its pack. */
-export interface PackEntry extends ChunkHeader {
+export interface PackEntry extends RecordFields {
   readonly offset: number;
 }
 
@@ -52,11 +52,8 @@ export function encodePackEnd(
   const view = new DataView(bytes.buffer);
   entries.forEach((entry, i) => {
     const at = i * DIRECTORY_ENTRY_BYTES;
-    bytes.set(entry.id, at);
-    view.setUint32(at + 32, entry.offset, true);
-    view.setUint32(at + 36, entry.storedLength, true);
-    view.setUint32(at + 40, entry.plainLength, true);
-    view.setUint32(at + 44, codecs.indexOf(entry.codec), true);
+    writeEntryPlace(bytes, i, entry);
+    view.setUint32(at + 44, codecField(entry), true);
   });
   const at = entries.length * DIRECTORY_ENTRY_BYTES;
   bytes.set(fromHex(packId, PACK_ID_BYTES), at);
@@ -122,7 +119,33 @@ function decodeEntry(reader: ByteReader, what: string): PackEntry {
   const offset = reader.u32();
   const storedLength = reader.u32();
   const plainLength = reader.u32();
-  const entry = { id, offset, storedLength, plainLength, codec: codecOf(reader.u32(), what) };
+  const entry = { id, offset, storedLength, plainLength, ...decodeCodecField(reader.u32(), what) };
   checkLengths(entry, what);
   return entry;
+}
+
+/** What of an entry says which chunk lies where. */
+export type EntryPlace = Pick<PackEntry, 'id' | 'offset' | 'storedLength' | 'plainLength'>;
+
+/** Writes the first 44 bytes of entry `i` of a directory. */
+export function writeEntryPlace(directory: Uint8Array, i: number, place: EntryPlace): void {
+  const at = i * DIRECTORY_ENTRY_BYTES;
+  const view = new DataView(directory.buffer, directory.byteOffset + at, DIRECTORY_ENTRY_BYTES);
+  directory.set(place.id, at);
+  view.setUint32(32, place.offset, true);
+  view.setUint32(36, place.storedLength, true);
+  view.setUint32(40, place.plainLength, true);
+}
+
+/** The same of entry `i` of a directory that was checked; undefined when it has no such entry. `id` is a view. */
+export function readEntryPlace(directory: Uint8Array, i: number): EntryPlace | undefined {
+  const at = i * DIRECTORY_ENTRY_BYTES;
+  if (at + DIRECTORY_ENTRY_BYTES > directory.length) return undefined;
+  const view = new DataView(directory.buffer, directory.byteOffset + at, DIRECTORY_ENTRY_BYTES);
+  return {
+    id: directory.subarray(at, at + CHUNK_ID_BYTES),
+    offset: view.getUint32(32, true),
+    storedLength: view.getUint32(36, true),
+    plainLength: view.getUint32(40, true),
+  };
 }

@@ -9,6 +9,7 @@ import { toHex } from '../format/hash.ts';
 import { packName } from '../format/names.ts';
 import { CHUNK_HEADER_BYTES, MAX_STORED_BYTES } from '../format/pack.ts';
 import { type ChunkLookup, type ChunkPlace } from './chunk-lookup.ts';
+import { type OpenDevice } from './device.ts';
 import { type WantedChunk, decodeRecord } from './decode-record.ts';
 import { forEachLimit } from './lanes.ts';
 import { type ReadGroup, groupReads, recordBytes } from './read-groups.ts';
@@ -17,7 +18,7 @@ import { type Storage } from './storage.ts';
 /** The largest record; a chunk and a group of records are not larger. */
 const BUFFER_BYTES = CHUNK_HEADER_BYTES + MAX_STORED_BYTES;
 
-/** As `decodeRecord`; one that hands the work to a thread gets and fills shared memory. */
+/** As `decodeRecord` for one device; one that hands the work to a thread gets and fills shared memory. */
 export type RecordDecoder = (
   record: Uint8Array,
   chunk: WantedChunk,
@@ -41,10 +42,11 @@ export class ChunkReader implements AsyncDisposable {
   #lookup: Promise<ChunkLookup> | undefined;
   #detours = 0;
 
-  constructor(storage: Storage, lookup?: () => Promise<ChunkLookup>, decode: RecordDecoder = decodeRecord) {
-    this.#storage = storage;
+  /** @param decode - `decodeRecord` with the device's cipher unless told */
+  constructor(device: OpenDevice, lookup?: () => Promise<ChunkLookup>, decode?: RecordDecoder) {
+    this.#storage = device.storage;
     this.#openLookup = lookup;
-    this.#decode = decode;
+    this.#decode = decode ?? ((record, chunk, into) => decodeRecord(device.cipher, record, chunk, into));
   }
 
   /** Chunks that were not sound where they were noted, but elsewhere on the device. */
@@ -150,7 +152,7 @@ export class ChunkReader implements AsyncDisposable {
   async #readElsewhere(ref: ChunkAddress, buffers: Buffers): Promise<boolean> {
     if (this.#openLookup === undefined) return false;
     this.#lookup ??= this.#openLookup();
-    for (const place of (await this.#lookup).findAll(ref.id)) {
+    for (const place of await (await this.#lookup).findAll(ref.id)) {
       if (place.packId === ref.packId && place.offset === ref.offset) continue;
       try {
         await this.#readAt(ref, place, buffers);

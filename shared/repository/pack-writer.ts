@@ -1,5 +1,5 @@
 /**
- * Fills packs for one saveset. A pack becomes visible when it is finished; until then its chunks are known to this writer
+ * Fills packs for one attempt. A pack becomes visible when it is finished; until then its chunks are known to this writer
  * alone. While one pack is synced the next one is filled.
  */
 import { randomBytes } from 'node:crypto';
@@ -9,8 +9,8 @@ import { incomingPackName, packName } from '../format/names.ts';
 import { type PackEntry, encodePackEnd } from '../format/pack-directory.ts';
 import {
   CHUNK_HEADER_BYTES,
-  type Codec,
   MAX_PACK_BYTES,
+  type ChunkHeader,
   PACK_ID_BYTES,
   encodePackHeader,
   writeChunkHeader,
@@ -24,10 +24,8 @@ const BUFFER_BYTES = 4 * MiB;
 /** Bounds the directory, so the memory, of a pack of tiny chunks. */
 const MAX_ENTRIES = 65_536;
 
-export interface NewChunk {
-  readonly id: Uint8Array;
-  readonly codec: Codec;
-  readonly plainLength: number;
+/** A chunk in its stored form: fresh from `codeChunk`, or as it lies in another pack. */
+export interface NewChunk extends Omit<ChunkHeader, 'storedLength'> {
   readonly payload: Uint8Array;
 }
 
@@ -48,7 +46,7 @@ interface OpenPack {
 /** Unusable after the first error, which every later call throws again; dispose or abort it then. */
 export class PackWriter implements AsyncDisposable {
   readonly #storage: Storage;
-  readonly #savesetId: string;
+  readonly #attemptId: string;
   readonly #targetBytes: number;
   readonly #buffers: WriteBuffers = createWriteBuffers(BUFFER_BYTES);
   readonly #header = new Uint8Array(CHUNK_HEADER_BYTES);
@@ -62,9 +60,9 @@ export class PackWriter implements AsyncDisposable {
   #writtenBytes = 0;
 
   /** @param options.targetBytes - a pack is finished when it has reached this length; 64 MiB unless told */
-  constructor(storage: Storage, savesetId: string, options: { readonly targetBytes?: number } = {}) {
+  constructor(storage: Storage, attemptId: string, options: { readonly targetBytes?: number } = {}) {
     this.#storage = storage;
-    this.#savesetId = savesetId;
+    this.#attemptId = attemptId;
     this.#targetBytes = Math.min(options.targetBytes ?? TARGET_BYTES, MAX_PACK_BYTES / 2);
   }
 
@@ -76,6 +74,14 @@ export class PackWriter implements AsyncDisposable {
   /** Stores a chunk; its buffers may be reused as soon as the promise resolves. Calls may overlap. */
   append(chunk: NewChunk): Promise<ChunkPlace> {
     return this.#inTurn(() => this.#append(chunk));
+  }
+
+  /** Makes all chunks so far durable and visible, so that an index may name their packs. */
+  flush(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#closePack();
+      await this.#closing;
+    });
   }
 
   /** Makes everything durable and visible; no more calls afterwards. */
@@ -106,7 +112,7 @@ export class PackWriter implements AsyncDisposable {
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(async () => {
       if (this.#failure !== undefined) throw this.#failure.error;
-      invariant(!this.#isEnded, 'a pack writer is not used after its end', { savesetId: this.#savesetId });
+      invariant(!this.#isEnded, 'a pack writer is not used after its end', { attemptId: this.#attemptId });
       try {
         return await work();
       } catch (error) {
@@ -121,15 +127,16 @@ export class PackWriter implements AsyncDisposable {
   async #append(chunk: NewChunk): Promise<ChunkPlace> {
     this.#pack ??= await this.#openPack();
     const pack = this.#pack;
-    const { id, codec, plainLength, payload } = chunk;
+    const { id, codec, isEncrypted, plainLength, payload, payloadCrc } = chunk;
     const entry = {
       id: new Uint8Array(id),
       codec,
+      isEncrypted,
       plainLength,
       storedLength: payload.length,
       offset: pack.lengthBytes,
     };
-    writeChunkHeader(this.#header, entry);
+    writeChunkHeader(this.#header, { ...entry, payloadCrc });
     await this.#write(pack, this.#header);
     await this.#write(pack, payload);
     pack.entries.push(entry);
@@ -140,10 +147,10 @@ export class PackWriter implements AsyncDisposable {
 
   async #openPack(): Promise<OpenPack> {
     const packId = randomBytes(PACK_ID_BYTES).toString('hex');
-    const writer = await this.#storage.create(packName(packId), incomingPackName(this.#savesetId, packId));
+    const writer = await this.#storage.create(packName(packId), incomingPackName(this.#attemptId, packId));
     const out = new WriteBehind(writer, this.#buffers);
     const pack = { packId, writer, out, entries: [], lengthBytes: 0 };
-    await this.#write(pack, encodePackHeader(packId));
+    await this.#write(pack, encodePackHeader({ packId, attemptId: this.#attemptId }));
     return pack;
   }
 

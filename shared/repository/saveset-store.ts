@@ -1,4 +1,4 @@
-/** The small objects of a saveset, in the order in which they must be written: docs/format/device.md §8. */
+/** The small objects of a saveset, in the order in which they must be written: docs/format/device.md §9. */
 import { createHash } from 'node:crypto';
 import { AppError, hasCode } from '../base/errors.ts';
 import { MiB } from '../base/units.ts';
@@ -18,29 +18,38 @@ import {
   SAVESETS_FOLDER,
   SEAL_NAME,
   diskIndexName,
-  incomingFolder,
   savesetFolder,
   sealedSavesetOf,
 } from '../format/names.ts';
+import { segmentCount } from '../format/segments.ts';
 import { type Seal, decodeSeal, encodeSeal } from '../format/seal.ts';
+import { endAttempt } from './attempts.ts';
+import { type OpenDevice } from './device.ts';
 import { type Storage } from './storage.ts';
 
 const MAX_MANIFEST_BYTES = 64 * MiB;
 const MAX_SEAL_BYTES = MiB;
 
-/** Stores a disk's index; its packs must be finished before. */
+/** Which index of a disk. */
+export interface IndexPlace {
+  /** 0 is the newest. */
+  readonly layer: number;
+  readonly segment: number;
+}
+
+/** Stores the index of one segment; its packs must be visible before. */
 export async function putDiskIndex(
-  storage: Storage,
+  device: OpenDevice,
   savesetId: string,
-  diskKey: number,
+  place: IndexPlace & { readonly diskKey: number },
   index: DiskIndex,
 ): Promise<StoredFile> {
-  const name = diskIndexName(diskKey);
+  const name = diskIndexName(place);
   const path = `${savesetFolder(savesetId)}/${name}`;
   const proof = createHash('sha256');
-  const writer = await storage.create(path, `${path}.partial`);
+  const writer = await device.storage.create(path, `${path}.partial`);
   try {
-    for (const part of encodeDiskIndex(index)) {
+    for (const part of device.cipher.sealParts(path, encodeDiskIndex(index))) {
       proof.update(part);
       await writer.append(part);
     }
@@ -53,84 +62,125 @@ export async function putDiskIndex(
 }
 
 /**
- * The index of a disk, proven by its manifest.
+ * The index of one segment of a disk, proven by its manifest.
  * @throws AppError `REPO_OBJECT_MISSING`, `FORMAT_INVALID`, `FORMAT_VERSION_UNKNOWN`
  */
 export async function readDiskIndex(
-  storage: Storage,
+  device: OpenDevice,
   savesetId: string,
-  disk: Pick<ManifestDisk, 'index' | 'capacityBytes'>,
+  disk: Pick<ManifestDisk, 'key' | 'layers' | 'capacityBytes'>,
+  { layer, segment }: IndexPlace,
 ): Promise<DiskIndex> {
-  const what = `"${disk.index.name}" of saveset ${savesetId}`;
-  const index = decodeDiskIndex(await readFile(storage, savesetId, disk.index), what);
-  if (index.capacityBytes !== disk.capacityBytes) throw invalid(what, 'it is of a disk of another size');
+  const { segmentBytes } = device.header;
+  const segments = disk.layers[layer]?.segments ?? [];
+  const file = segments[segment];
+  if (file === undefined || segments.length !== segmentCount(disk.capacityBytes, segmentBytes)) {
+    const whose = `disk ${disk.key} of saveset ${savesetId}`;
+    throw invalid(whose, `layer ${layer} has ${segments.length} segments`, { layer, segment });
+  }
+  const what = `"${file.name}" of saveset ${savesetId}`;
+  const index = decodeDiskIndex(await readFile(device, savesetId, file), what);
+  const lengthBytes = Math.min(segmentBytes, disk.capacityBytes - segment * segmentBytes);
+  if (index.capacityBytes !== lengthBytes) throw invalid(what, 'it is of a disk of another size');
   return index;
+}
+
+/** All layers of one segment of a disk, newest first; as `readDiskIndex`. */
+export async function readSegment(
+  device: OpenDevice,
+  savesetId: string,
+  disk: Pick<ManifestDisk, 'key' | 'layers' | 'capacityBytes'>,
+  segment: number,
+): Promise<DiskIndex[]> {
+  const indexes: DiskIndex[] = [];
+  for (let layer = 0; layer < disk.layers.length; layer++) {
+    indexes.push(await readDiskIndex(device, savesetId, disk, { layer, segment }));
+  }
+  return indexes;
+}
+
+/** Every index that a manifest names. */
+export function indexFilesOf(manifest: Manifest): readonly StoredFile[] {
+  return manifest.disks.flatMap(({ layers }) => layers.flatMap(({ segments }) => segments));
 }
 
 /** Stores a file of the saveset, such as its configuration. */
 export async function putFile(
-  storage: Storage,
+  device: OpenDevice,
   savesetId: string,
   name: string,
   bytes: Uint8Array,
 ): Promise<StoredFile> {
-  await storage.put(`${savesetFolder(savesetId)}/${name}`, bytes);
-  return { name, lengthBytes: bytes.length, sha256: sha256Hex(bytes) };
+  const path = `${savesetFolder(savesetId)}/${name}`;
+  const stored = device.cipher.sealObject(path, bytes);
+  await device.storage.put(path, stored);
+  return { name, lengthBytes: stored.length, sha256: sha256Hex(stored) };
 }
 
 /**
  * A file of the saveset, proven by what the manifest says of it.
- * @throws AppError `REPO_OBJECT_MISSING`, `FORMAT_INVALID`
+ * @throws AppError `REPO_OBJECT_MISSING`, `FORMAT_INVALID`, `FORMAT_VERSION_UNKNOWN`
  */
-export async function readFile(storage: Storage, savesetId: string, file: StoredFile): Promise<Uint8Array> {
+export async function readFile(device: OpenDevice, savesetId: string, file: StoredFile): Promise<Uint8Array> {
   const path = `${savesetFolder(savesetId)}/${file.name}`;
-  const bytes = await storage.readWhole(path, file.lengthBytes);
-  if (bytes.length !== file.lengthBytes || sha256Hex(bytes) !== file.sha256) {
+  const stored = await device.storage.readWhole(path, file.lengthBytes);
+  if (stored.length !== file.lengthBytes || sha256Hex(stored) !== file.sha256) {
     throw invalid(`"${path}"`, 'it is not what the manifest names');
   }
-  return bytes;
+  return device.cipher.openObject(path, stored);
 }
 
 /** Stores the manifest and reads it back; everything that it names must be stored before. */
 export async function putManifest(
-  storage: Storage,
+  device: OpenDevice,
   manifest: Manifest,
 ): Promise<{ readonly sha256: string; readonly lengthBytes: number }> {
   const path = `${savesetFolder(manifest.savesetId)}/${MANIFEST_NAME}`;
-  const bytes = encodeManifest(manifest);
-  await storage.put(path, bytes);
-  const back = await storage.readWhole(path, bytes.length);
-  if (!sameBytes(back, bytes)) throw invalid(`"${path}"`, 'it reads back differently');
-  return { sha256: sha256Hex(bytes), lengthBytes: bytes.length };
+  const stored = device.cipher.sealObject(path, encodeManifest(manifest));
+  await device.storage.put(path, stored);
+  const back = await device.storage.readWhole(path, stored.length);
+  if (!sameBytes(back, stored)) throw invalid(`"${path}"`, 'it reads back differently');
+  return { sha256: sha256Hex(stored), lengthBytes: stored.length };
 }
 
-/** The manifest, sealed or not. */
-export async function readManifest(storage: Storage, savesetId: string): Promise<Manifest> {
-  return (await manifestAndHash(storage, savesetId)).manifest;
+/** The manifest, sealed or not, and the hash of its stored bytes. */
+export async function readManifest(
+  device: OpenDevice,
+  savesetId: string,
+): Promise<{ readonly manifest: Manifest; readonly sha256: string }> {
+  const path = `${savesetFolder(savesetId)}/${MANIFEST_NAME}`;
+  const stored = await device.storage.readWhole(path, MAX_MANIFEST_BYTES);
+  const sha256 = sha256Hex(stored);
+  const bytes = device.cipher.openObject(path, stored);
+  const manifest = decodeManifest(bytes, `the manifest of saveset ${savesetId}`);
+  if (manifest.savesetId !== savesetId) throw invalid(`"${path}"`, `it is of saveset ${manifest.savesetId}`);
+  return { manifest, sha256 };
 }
 
 /**
  * The manifest of a restore point.
  * @throws AppError `REPO_OBJECT_MISSING` when it is not sealed, `FORMAT_INVALID` when the seal is of another manifest
  */
-export async function readSealedManifest(storage: Storage, savesetId: string): Promise<Manifest> {
-  const seal = await readSeal(storage, savesetId);
-  const { manifest, sha256 } = await manifestAndHash(storage, savesetId);
+export async function readSealedManifest(device: OpenDevice, savesetId: string): Promise<Manifest> {
+  const seal = await readSeal(device.storage, savesetId);
+  const { manifest, sha256 } = await readManifest(device, savesetId);
   const isOfIt = seal.manifestSha256 === sha256 && seal.savesetId === savesetId;
   if (!isOfIt) throw invalid(`the seal of saveset ${savesetId}`, 'it is of another manifest');
   return manifest;
 }
 
 /**
- * Makes a saveset a restore point, after a last look at what the manifest names. Sealing twice is fine.
+ * Makes a saveset a restore point, after a last look at what the manifest names, and ends its attempt. Sealing twice is
+ * fine, and finishes what a crash left undone.
  * @throws AppError `IPC_FENCED` when the manifest is of another attempt; `FORMAT_INVALID`, `REPO_OBJECT_MISSING`
  */
 export async function seal(
-  storage: Storage,
+  device: OpenDevice,
   savesetId: string,
   by: { readonly token: number; readonly sealedAt: string },
 ): Promise<void> {
-  const { manifest, sha256 } = await manifestAndHash(storage, savesetId);
+  const { storage } = device;
+  const { manifest, sha256 } = await readManifest(device, savesetId);
   if (manifest.token !== by.token) {
     throw new AppError('IPC_FENCED', `Cannot seal saveset ${savesetId}: its manifest is of another attempt`, {
       savesetId,
@@ -138,13 +188,13 @@ export async function seal(
       manifestToken: manifest.token,
     });
   }
-  for (const file of [...manifest.files, ...manifest.disks.map((disk) => disk.index)]) {
+  for (const file of [...manifest.files, ...indexFilesOf(manifest)]) {
     const path = `${savesetFolder(savesetId)}/${file.name}`;
     const lengthBytes = await storage.size(path);
     if (lengthBytes !== file.lengthBytes) throw invalid(`"${path}"`, `it has ${lengthBytes} bytes`);
   }
-  await storage.removeFolder(incomingFolder(savesetId));
   await putSeal(storage, { format: 'blockhouse-seal', version: 1, savesetId, manifestSha256: sha256, ...by });
+  await endAttempt(storage, savesetId);
 }
 
 async function putSeal(storage: Storage, seal: Seal): Promise<void> {
@@ -180,8 +230,14 @@ export async function discardAttempt(storage: Storage, savesetId: string): Promi
       savesetId,
     });
   }
-  await storage.removeFolder(incomingFolder(savesetId));
   await storage.removeFolder(savesetFolder(savesetId));
+  await endAttempt(storage, savesetId);
+}
+
+/** Removes a saveset, the seal first: from then on it is no restore point. Its packs stay. Can be repeated after a crash. */
+export async function removeSaveset(storage: Storage, savesetId: string): Promise<void> {
+  await storage.remove(sealPath(savesetId));
+  await discardAttempt(storage, savesetId);
 }
 
 const sealPath = (savesetId: string): string => `${savesetFolder(savesetId)}/${SEAL_NAME}`;
@@ -189,15 +245,4 @@ const sealPath = (savesetId: string): string => `${savesetFolder(savesetId)}/${S
 async function readSeal(storage: Storage, savesetId: string): Promise<Seal> {
   const bytes = await storage.readWhole(sealPath(savesetId), MAX_SEAL_BYTES);
   return decodeSeal(bytes, `the seal of saveset ${savesetId}`);
-}
-
-async function manifestAndHash(
-  storage: Storage,
-  savesetId: string,
-): Promise<{ readonly manifest: Manifest; readonly sha256: string }> {
-  const path = `${savesetFolder(savesetId)}/${MANIFEST_NAME}`;
-  const bytes = await storage.readWhole(path, MAX_MANIFEST_BYTES);
-  const manifest = decodeManifest(bytes, `the manifest of saveset ${savesetId}`);
-  if (manifest.savesetId !== savesetId) throw invalid(`"${path}"`, `it is of saveset ${manifest.savesetId}`);
-  return { manifest, sha256: sha256Hex(bytes) };
 }

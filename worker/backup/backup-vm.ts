@@ -12,7 +12,7 @@ import { DisposeStack } from '../../shared/base/dispose.ts';
 import { type BackupSpec, type Warning } from '../../shared/contract/ipc.ts';
 import { totalLength } from '../../shared/domain/extent.ts';
 import { PackWriter } from '../../shared/repository/pack-writer.ts';
-import { putDiskIndex, putManifest } from '../../shared/repository/saveset-store.ts';
+import { putManifest } from '../../shared/repository/saveset-store.ts';
 import { enableChangeTracking } from '../../shared/vsphere/change-tracking.ts';
 import { type VsphereSession } from '../../shared/vsphere/session.ts';
 import { readSnapshotDisks } from '../../shared/vsphere/snapshots.ts';
@@ -21,9 +21,10 @@ import { PhaseWatch } from '../phase-times.ts';
 import { type TaskContext, type TaskResult } from '../task-context.ts';
 import { type BasePoint, openBase } from './base-point.ts';
 import { nameOf } from './disk-map.ts';
+import { IndexWriter } from './index-writer.ts';
 import { type OpenedDisk, leftOutDisks, leftOutWarnings, openDisks } from './open-disks.ts';
 import { type ReachedConsistency, SnapshotGuard } from './snapshot-guard.ts';
-import { type StoredDisk, storeDisk } from './store-disk.ts';
+import { type StoreDiskInput, type StoredDisk, storeDisk } from './store-disk.ts';
 import { storeVmFiles } from './vm-files.ts';
 import { manifestOf } from './write-manifest.ts';
 
@@ -118,18 +119,20 @@ async function saveDisks(
   warnings.push(...leftOutWarnings(leftOut), ...disks.flatMap(({ map }) => map.warnings));
   await using packs = new PackWriter(context.stream.storage, spec.savesetId);
   try {
-    const stored = await storeDisks(backup, disks, packs);
+    const indexes = new IndexWriter(context.stream, spec.savesetId, packs);
+    const stored = await storeDisks(backup, disks, { packs, indexes });
     return await watch.during('write', async () => {
       context.report({ phase: 'write', what: 'indexes and manifest', doneBytes: 0, totalBytes: 0 });
       const written = await packs.finish();
-      const indexed = await storeIndexes(backup, stored);
+      await indexes.finish();
+      const indexed = stored.map((disk) => ({ ...disk, segments: indexes.filesOf(disk.opened.disk.key) }));
       const { files, warnings: missing } = await storeVmFiles(session, vm, spec.savesetId, context);
       warnings.push(...missing);
       const manifest = manifestOf({
         ...{ spec, vm, base, snapshotMs, nowMs: context.clock.nowMs(), consistency: snapshot.consistency },
         ...{ disks: indexed, leftOut, files, packs: written, warnings, phases: watch.times },
       });
-      const { sha256, lengthBytes } = await putManifest(context.stream.storage, manifest);
+      const { sha256, lengthBytes } = await putManifest(context.stream, manifest);
       const digest = { savesetId: spec.savesetId, manifestSha256: sha256, manifestBytes: lengthBytes };
       return { saveset: digest, counters: manifest.counters };
     });
@@ -141,10 +144,11 @@ async function saveDisks(
 }
 
 async function storeDisks(
-  { context, watch }: Backup,
+  { spec, context, watch }: Backup,
   disks: readonly OpenedDisk[],
-  packs: PackWriter,
+  into: Pick<StoreDiskInput, 'packs' | 'indexes'>,
 ): Promise<readonly StoredDisk[]> {
+  refuseEqualKeys(disks, spec.vm.name);
   const lookup = await context.stream.lookup(context.signal);
   const totalBytes = disks.reduce((sum, { map }) => sum + totalLength(map.plan.read), 0);
   let before = 0;
@@ -154,7 +158,7 @@ async function storeDisks(
     const onProgress = (doneBytes: number): void =>
       context.report({ phase: 'read', what, doneBytes: before + doneBytes, totalBytes });
     onProgress(0);
-    const disk = await watch.during('read', () => storeDisk({ opened, lookup, packs, onProgress }, context));
+    const disk = await watch.during('read', () => storeDisk({ opened, lookup, ...into, onProgress }, context));
     watch.move('read', 'code', disk.waits.threadsMs);
     watch.move('read', 'write', disk.waits.deviceMs);
     before += totalLength(opened.map.plan.read);
@@ -163,23 +167,12 @@ async function storeDisks(
   return stored;
 }
 
-async function storeIndexes(
-  { spec, context }: Backup,
-  stored: readonly StoredDisk[],
-): Promise<Parameters<typeof manifestOf>[0]['disks']> {
-  const indexed: Parameters<typeof manifestOf>[0]['disks'][number][] = [];
-  for (const disk of stored) {
-    const { key } = disk.opened.disk;
-    if (indexed.some((other) => other.opened.disk.key === key)) {
-      throw new AppError(
-        'VSPHERE_ANSWER_INVALID',
-        `Cannot tell the disks of "${spec.vm.name}" apart: key ${key} twice`,
-      );
-    }
-    indexed.push({
-      ...disk,
-      file: await putDiskIndex(context.stream.storage, spec.savesetId, key, disk.index),
-    });
-  }
-  return indexed;
+function refuseEqualKeys(disks: readonly OpenedDisk[], vm: string): void {
+  const keys = disks.map(({ disk }) => disk.key);
+  const twice = keys.find((key, i) => keys.indexOf(key) !== i);
+  if (twice === undefined) return;
+  throw new AppError(
+    'VSPHERE_ANSWER_INVALID',
+    `Cannot tell the disks of "${vm}" apart: key ${twice} twice`,
+  );
 }

@@ -24,14 +24,13 @@ export async function storeVmFiles(
   savesetId: string,
   context: TaskContext,
 ): Promise<StoredVmFiles> {
-  const { storage } = context.stream;
   const text = `${JSON.stringify({ vm: identityOf(vm), configuration: vm.configuration }, null, 2)}\n`;
-  const configuration = await putFile(storage, savesetId, 'vm-config.json', Buffer.from(text));
+  const configuration = await putFile(context.stream, savesetId, 'vm-config.json', Buffer.from(text));
   if (vm.nvramFile === null) return { files: [configuration], warnings: [] };
   const file = { datacenterPath: vm.datacenterPath, datastorePath: vm.nvramFile, maxBytes: MAX_NVRAM_BYTES };
   try {
     const bytes = await readSmallFile(session, file, context.signal);
-    return { files: [configuration, await putFile(storage, savesetId, 'nvram', bytes)], warnings: [] };
+    return { files: [configuration, await putFile(context.stream, savesetId, 'nvram', bytes)], warnings: [] };
   } catch (error) {
     context.signal.throwIfAborted();
     const known = toAppError(error);

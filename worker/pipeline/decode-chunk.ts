@@ -4,7 +4,9 @@
  */
 import { type ErrorCode } from '../../shared/base/error-table.ts';
 import { type Facts, toAppError } from '../../shared/base/errors.ts';
+import { type CipherKeys } from '../../shared/format/encryption.ts';
 import { decodeRecord } from '../../shared/repository/decode-record.ts';
+import { cipherOf } from '../../shared/repository/device-cipher.ts';
 
 export interface DecodeTask {
   /** Header and payload. */
@@ -12,6 +14,7 @@ export interface DecodeTask {
   readonly id: Uint8Array;
   readonly plainLength: number;
   readonly into: Uint8Array;
+  readonly keys: CipherKeys | null;
 }
 
 export interface DecodeFailure {
@@ -23,7 +26,7 @@ export interface DecodeFailure {
 /** Fills `into`, or says why the record is not the chunk. */
 export function decodeChunk(task: DecodeTask): DecodeFailure | null {
   try {
-    decodeRecord(task.record, task, task.into);
+    decodeRecord(cipherOf(task.keys), task.record, task, task.into);
     return null;
   } catch (error) {
     const { code, message, facts } = toAppError(error);

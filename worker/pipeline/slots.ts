@@ -2,7 +2,7 @@
  * The memory of the pipeline: a fixed ring of slots that threads see too. Reading waits until a slot is free, so that a
  * slow device slows the source instead of filling memory.
  *
- *   slot    | input: one place of gridBytes per cell | output: the same |
+ *   slot    | input: one place of gridBytes per cell | output: one place of codedBytes per cell |
  *
  * All slots lie in one SharedArrayBuffer, so that a task names a chunk by two numbers.
  */
@@ -15,8 +15,10 @@ const PAGE_BYTES = 4 * KiB;
 export interface SlotShape {
   readonly slots: number;
   readonly cellsPerSlot: number;
-  /** Room for one cell, before coding and after: what does not shrink is stored as it is. */
+  /** Room for one cell. */
   readonly gridBytes: number;
+  /** Room for what a cell is stored as: not shorter than the cell where nothing shrinks, and longer where it is encrypted. */
+  readonly codedBytes: number;
 }
 
 /** One place in the ring; `input` and `output` are views on the shared memory. */
@@ -37,10 +39,10 @@ export class SlotRing {
 
   constructor(shape: SlotShape) {
     this.shape = shape;
-    const halfBytes = roundUp(shape.cellsPerSlot * shape.gridBytes, PAGE_BYTES);
-    this.memory = new SharedArrayBuffer(shape.slots * 2 * halfBytes);
-    for (let i = 0; i < shape.slots; i++) {
-      this.#free.push(slotAt(this.memory, 2 * i * halfBytes, halfBytes));
+    const lengths = slotLengths(shape);
+    this.memory = new SharedArrayBuffer(ringBytes(shape));
+    for (let at = 0; at < this.memory.byteLength; at += lengths.inputBytes + lengths.outputBytes) {
+      this.#free.push(slotAt(this.memory, at, lengths));
     }
     this.#slots = new Set(this.#free);
   }
@@ -82,11 +84,29 @@ export class SlotRing {
   }
 }
 
-function slotAt(memory: SharedArrayBuffer, inputAt: number, halfBytes: number): Slot {
-  const outputAt = inputAt + halfBytes;
+/** Memory of a ring with this shape. */
+export function ringBytes(shape: SlotShape): number {
+  const { inputBytes, outputBytes } = slotLengths(shape);
+  return shape.slots * (inputBytes + outputBytes);
+}
+
+interface SlotLengths {
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+}
+
+function slotLengths({ cellsPerSlot, gridBytes, codedBytes }: SlotShape): SlotLengths {
   return {
-    input: new Uint8Array(memory, inputAt, halfBytes),
-    output: new Uint8Array(memory, outputAt, halfBytes),
+    inputBytes: roundUp(cellsPerSlot * gridBytes, PAGE_BYTES),
+    outputBytes: roundUp(cellsPerSlot * codedBytes, PAGE_BYTES),
+  };
+}
+
+function slotAt(memory: SharedArrayBuffer, inputAt: number, lengths: SlotLengths): Slot {
+  const outputAt = inputAt + lengths.inputBytes;
+  return {
+    input: new Uint8Array(memory, inputAt, lengths.inputBytes),
+    output: new Uint8Array(memory, outputAt, lengths.outputBytes),
     inputAt,
     outputAt,
   };

@@ -6,10 +6,12 @@
  * Appending is sequential and waits for the device; reading and coding go on meanwhile until the slots are used up. Memory
  * is the ring of slots, whatever the size of the disk.
  */
+import { invariant } from '../../shared/base/assert.ts';
 import { type Clock } from '../../shared/base/clock.ts';
 import { type ExtentSet, normalize } from '../../shared/domain/extent.ts';
 import { type ChunkRef } from '../../shared/format/disk-index.ts';
 import { CHUNK_ID_BYTES } from '../../shared/format/hash.ts';
+import { EMPTY_LOOKUP } from '../../shared/repository/chunk-lookup-table.ts';
 import { type ChunkLookup, type ChunkPlace } from '../../shared/repository/chunk-lookup.ts';
 import { type PackWriter } from '../../shared/repository/pack-writer.ts';
 import { type BlockReader } from '../ports.ts';
@@ -28,7 +30,7 @@ export interface StoreInput {
    * The chunks of the device. Chunks of unfinished packs are added: when `packs` is aborted later, the lookup must not be
    * used any more.
    */
-  readonly lookup: Pick<ChunkLookup, 'find' | 'add' | 'shared'>;
+  readonly lookup: Pick<ChunkLookup, 'mayHave' | 'find' | 'add' | 'shared'>;
   readonly packs: Pick<PackWriter, 'append' | 'writtenBytes'>;
   /** Given every chunk in the order of the disk; `id` is valid only during the call. */
   readonly index: { add(ref: ChunkRef): void };
@@ -109,7 +111,7 @@ async function storeBatch(input: StoreInput, ready: ReadyBatch, tally: Tally): P
       continue;
     }
     const id = ready.coded.ids.subarray(i * CHUNK_ID_BYTES, (i + 1) * CHUNK_ID_BYTES);
-    const known = placeOf(input, id, placed.cell.length);
+    const known = input.lookup.mayHave(id) ? await placeOf(input, id, placed.cell.length) : undefined;
     if (known === undefined) tally.fresh += dataBytes;
     else tally.known += dataBytes;
     const place = known ?? (await append(input, ready, { placed, coded, id, i }));
@@ -118,8 +120,12 @@ async function storeBatch(input: StoreInput, ready: ReadyBatch, tally: Tally): P
 }
 
 /** Asked once more although a thread has asked: an equal chunk may have been stored while this one was coded. */
-function placeOf(input: StoreInput, id: Uint8Array, plainLength: number): ChunkPlace | undefined {
-  const place = input.lookup.find(id);
+async function placeOf(
+  input: StoreInput,
+  id: Uint8Array,
+  plainLength: number,
+): Promise<ChunkPlace | undefined> {
+  const place = await input.lookup.find(id);
   return place?.plainLength === plainLength ? place : undefined;
 }
 
@@ -131,16 +137,34 @@ interface ChunkToStore {
 }
 
 async function append(input: StoreInput, ready: ReadyBatch, chunk: ChunkToStore): Promise<ChunkPlace> {
-  const { placed, coded, id, i } = chunk;
+  const { placed, id } = chunk;
+  const { coded, i } = chunk.coded.kind === 'known' ? await codeAgain(input, ready, placed) : chunk;
   const { at, cell } = placed;
-  const outputAt = i * input.pool.ring.shape.gridBytes;
-  // a chunk that a thread took for known was not compressed: should the owner not find it, it is stored as it is
+  const outputAt = i * input.pool.ring.shape.codedBytes;
   const payload =
-    coded.kind === 'known' || coded.codec === 'none'
+    coded.from === 'input'
       ? ready.slot.input.subarray(at, at + cell.length)
       : ready.slot.output.subarray(outputAt, outputAt + coded.storedLength);
-  const codec = coded.kind === 'known' ? 'none' : coded.codec;
-  const place = await input.packs.append({ id, codec, plainLength: cell.length, payload });
+  const { codec, isEncrypted, payloadCrc } = coded;
+  const place = await input.packs.append({
+    ...{ id, codec, isEncrypted, payloadCrc, payload },
+    plainLength: cell.length,
+  });
   input.lookup.add(id, place);
   return place;
+}
+
+/**
+ * A chunk that a thread took for known was not coded, and its owner may not find it: its tag is that of another chunk, or
+ * its pack must not be used any more. Its output goes to the first place of the slot: what was there is stored already.
+ */
+async function codeAgain(
+  { pool }: StoreInput,
+  { slot }: ReadyBatch,
+  placed: PlacedCell,
+): Promise<{ readonly coded: CodedChunk; readonly i: number }> {
+  const { chunks } = await pool.code(slot, [placed], EMPTY_LOOKUP);
+  const [coded] = chunks;
+  invariant(coded?.kind === 'fresh', 'a chunk without a lookup is fresh', { start: placed.cell.start });
+  return { coded, i: 0 };
 }

@@ -10,8 +10,10 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { AppError } from '../../shared/base/errors.ts';
 import { MiB } from '../../shared/base/units.ts';
+import { SEALED_PAYLOAD_EXTRA_BYTES } from '../../shared/format/pack.ts';
 import { type SharedLookup } from '../../shared/repository/chunk-lookup-table.ts';
 import { type RecordDecoder } from '../../shared/repository/chunk-reader.ts';
+import { type DeviceCipher } from '../../shared/repository/device-cipher.ts';
 import { type PlacedCell } from './chunker.ts';
 import { type CodedBatch, type CodeTask } from './code-chunk.ts';
 import { type DecodeFailure, type DecodeTask } from './decode-chunk.ts';
@@ -39,15 +41,19 @@ export interface PoolOptions {
   readonly threads: number;
   /** Largest chunk. */
   readonly gridBytes: number;
+  /** Of the device that is written to. */
+  readonly cipher: DeviceCipher;
 }
 
 /** Owns threads and slots; dispose it when the stream is closed. */
 export class CodePool implements AsyncDisposable {
   readonly ring: SlotRing;
+  readonly #cipher: DeviceCipher;
   readonly #piscina: Piscina<CodeTask | DecodeTask, unknown>;
 
   constructor(options: PoolOptions) {
     this.ring = new SlotRing(shapeOf(options));
+    this.#cipher = options.cipher;
     this.#piscina = new Piscina<CodeTask | DecodeTask, unknown>({
       ...CODE,
       minThreads: options.threads,
@@ -61,22 +67,25 @@ export class CodePool implements AsyncDisposable {
 
   /** Codes the chunks of a slot; at most as many calls at a time as there are slots. */
   async code(slot: Slot, cells: readonly PlacedCell[], lookup: SharedLookup): Promise<CodedBatch> {
-    const { gridBytes } = this.ring.shape;
+    const { codedBytes } = this.ring.shape;
+    const { keys } = this.#cipher;
     const chunks = cells.map(({ cell, at }, i) => ({
       inputAt: slot.inputAt + at,
       length: cell.length,
-      outputAt: slot.outputAt + i * gridBytes,
-      outputLength: gridBytes,
+      outputAt: slot.outputAt + i * codedBytes,
+      outputLength: codedBytes,
     }));
-    return (await this.#piscina.run({ memory: this.ring.memory, chunks, lookup }, CODE)) as CodedBatch;
+    return (await this.#piscina.run({ memory: this.ring.memory, chunks, lookup, keys }, CODE)) as CodedBatch;
   }
 
-  /** Decodes for a ChunkReader, in threads; its buffers must be shared memory. */
-  readonly decode: RecordDecoder = async (record, { id, plainLength }, into) => {
-    const task = { record, id: id.slice(), plainLength, into };
-    const failure = (await this.#piscina.run(task, DECODE)) as DecodeFailure | null;
-    if (failure !== null) throw new AppError(failure.code, failure.message, failure.facts);
-  };
+  /** Decodes for a ChunkReader of the device with this cipher, in threads; its buffers must be shared memory. */
+  decoder({ keys }: DeviceCipher): RecordDecoder {
+    return async (record, { id, plainLength }, into) => {
+      const task = { record, id: id.slice(), plainLength, into, keys };
+      const failure = (await this.#piscina.run(task, DECODE)) as DecodeFailure | null;
+      if (failure !== null) throw new AppError(failure.code, failure.message, failure.facts);
+    };
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#piscina.destroy();
@@ -84,13 +93,12 @@ export class CodePool implements AsyncDisposable {
 }
 
 /** As many slots as keep threads, source and device busy, smaller ones where memory would not do. */
-export function shapeOf(options: PoolOptions): SlotShape {
+export function shapeOf(options: Pick<PoolOptions, 'threads' | 'gridBytes'>): SlotShape {
   const { threads, gridBytes } = options;
-  const slots = Math.min(
-    threads + SLOTS_BESIDE_THREADS,
-    Math.max(2, Math.floor(RING_BYTES / (2 * gridBytes))),
-  );
-  const fitting = Math.floor(RING_BYTES / (slots * 2 * gridBytes));
+  const codedBytes = gridBytes + SEALED_PAYLOAD_EXTRA_BYTES;
+  const cellBytes = gridBytes + codedBytes;
+  const slots = Math.min(threads + SLOTS_BESIDE_THREADS, Math.max(2, Math.floor(RING_BYTES / cellBytes)));
+  const fitting = Math.floor(RING_BYTES / (slots * cellBytes));
   const cellsPerSlot = Math.max(1, Math.min(Math.floor(BATCH_BYTES / gridBytes), fitting, 64));
-  return { slots, cellsPerSlot, gridBytes };
+  return { slots, cellsPerSlot, gridBytes, codedBytes };
 }

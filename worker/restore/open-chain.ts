@@ -7,23 +7,25 @@
  */
 import { AppError } from '../../shared/base/errors.ts';
 import { type ChainLink, type DeviceAccess } from '../../shared/contract/ipc.ts';
+import { type Extent } from '../../shared/domain/extent.ts';
 import { type Manifest, type ManifestDisk } from '../../shared/format/manifest.ts';
+import { segmentsOf } from '../../shared/format/segments.ts';
 import { ChunkLookup } from '../../shared/repository/chunk-lookup.ts';
 import { ChunkReader } from '../../shared/repository/chunk-reader.ts';
-import { openDevice } from '../../shared/repository/device.ts';
+import { type OpenDevice } from '../../shared/repository/device.ts';
+import { MovedPlaces } from '../../shared/repository/moved-places.ts';
 import { type ChainDisk } from '../../shared/repository/resolve-disk.ts';
-import { readDiskIndex, readSealedManifest } from '../../shared/repository/saveset-store.ts';
-import { openLocalStorage } from '../../shared/repository/storage-local.ts';
-import { type Storage } from '../../shared/repository/storage.ts';
+import { readSealedManifest, readSegment } from '../../shared/repository/saveset-store.ts';
+import { openLocalDevice } from '../open-local-device.ts';
 import { type TaskContext } from '../task-context.ts';
 
 /** What of a task's context a chain is opened with. */
 export type ChainContext = Pick<TaskContext, 'signal' | 'stream'>;
 
 /** One device of a chain. */
-export interface ChainDevice {
-  readonly storage: Storage;
+export interface ChainDevice extends OpenDevice {
   readonly reader: ChunkReader;
+  readonly moved: MovedPlaces;
 }
 
 /** Owns the chunk readers of its devices; the task's stream stays open. */
@@ -45,7 +47,7 @@ export class OpenChain implements AsyncDisposable {
 
   /**
    * Opens each device of a chain, newest first, once.
-   * @throws AppError `REPO_NOT_A_DEVICE`, `REPO_WRONG_DEVICE`, or what the storage says
+   * @throws AppError `REPO_NOT_A_DEVICE`, `REPO_WRONG_DEVICE`, `REPO_DEVICE_LOCKED`, or what the storage says
    */
   static async open(links: readonly ChainLink[], context: ChainContext): Promise<OpenChain> {
     const devices = new Map<string, ChainDevice>();
@@ -84,8 +86,8 @@ export class OpenChain implements AsyncDisposable {
     this.#signal.throwIfAborted();
     const known = this.#manifests.get(link.savesetId);
     if (known !== undefined) return known;
-    const { storage } = this.device(link.device.deviceId);
-    const manifest = await readSealedManifest(storage, link.savesetId);
+    const open = this.device(link.device.deviceId);
+    const manifest = await readSealedManifest(open, link.savesetId);
     this.#manifests.set(link.savesetId, manifest);
     return manifest;
   }
@@ -107,19 +109,27 @@ export class OpenChain implements AsyncDisposable {
   }
 
   /**
-   * The indexes of a disk, newest first, down to the one without a base.
+   * Where the segments of a disk lie.
+   * @throws AppError as `disk`
+   */
+  async segments(diskKey: number): Promise<Extent[]> {
+    const { capacityBytes } = await this.disk(diskKey);
+    const { segmentBytes } = this.device(this.newest.device.deviceId).header;
+    return [...segmentsOf(capacityBytes, segmentBytes)];
+  }
+
+  /**
+   * The indexes of one segment of a disk, newest first: all layers of each saveset, down to the one without a base.
    * @throws AppError `RESTORE_CHAIN_BROKEN` when a base is not in the chain or lacks the disk; as `disk`, `readDiskIndex`
    */
-  async indexes(diskKey: number): Promise<ChainDisk[]> {
+  async indexes(diskKey: number, segment: number): Promise<ChainDisk[]> {
     const chain: ChainDisk[] = [];
     let disk = await this.disk(diskKey);
     for (let at = 0; ;) {
-      const { savesetId, device } = this.#linkAt(at);
-      this.#signal.throwIfAborted();
-      const index = await readDiskIndex(this.device(device.deviceId).storage, savesetId, disk);
-      chain.push({ savesetId, deviceId: device.deviceId, index });
+      const link = this.#linkAt(at);
+      chain.push(...(await this.#layers(link, disk, segment)));
       if (disk.base === null) return chain;
-      at = this.#positionOf(disk.base.savesetId, at);
+      at = await this.#positionOf(disk.base.savesetId, at);
       disk = await this.#diskOfBase(this.#linkAt(at), diskKey);
     }
   }
@@ -128,11 +138,26 @@ export class OpenChain implements AsyncDisposable {
     for (const { reader } of this.#devices.values()) await reader[Symbol.asyncDispose]();
   }
 
+  async #layers({ savesetId, device }: ChainLink, disk: ManifestDisk, segment: number): Promise<ChainDisk[]> {
+    const { deviceId } = device;
+    const open = this.device(deviceId);
+    this.#signal.throwIfAborted();
+    const layers: ChainDisk[] = [];
+    for (const stored of await readSegment(open, savesetId, disk, segment)) {
+      const index = await open.moved.follow(stored, this.#signal);
+      layers.push({ savesetId, deviceId, index });
+    }
+    return layers;
+  }
+
   /** Only older links are looked at, so that no damage can make a ring of a chain. */
-  #positionOf(savesetId: string, above: number): number {
+  async #positionOf(savesetId: string, above: number): Promise<number> {
     const at = this.#links.findIndex((link, i) => i > above && link.savesetId === savesetId);
-    if (at < 0) throw broken(this.#linkAt(above), `its base ${savesetId} is not in the chain`);
-    return at;
+    if (at >= 0) return at;
+    for (const [i, link] of this.#links.entries()) {
+      if (i > above && (await this.manifest(link)).standsFor.includes(savesetId)) return i;
+    }
+    throw broken(this.#linkAt(above), `its base ${savesetId} is not in the chain`);
   }
 
   async #diskOfBase(link: ChainLink, diskKey: number): Promise<ManifestDisk> {
@@ -155,12 +180,20 @@ async function openChainDevice(device: DeviceAccess, { stream, signal }: ChainCo
       stream.forgetLookup();
       return stream.lookup(signal);
     };
-    return { storage: stream.storage, reader: new ChunkReader(stream.storage, lookup, stream.pool.decode) };
+    return chainDevice(stream, stream, lookup);
   }
-  const storage = openLocalStorage(device.path);
-  await openDevice(storage, device.deviceId);
-  const lookup = (): Promise<ChunkLookup> => ChunkLookup.open(storage, signal);
-  return { storage, reader: new ChunkReader(storage, lookup, stream.pool.decode) };
+  const open = await openLocalDevice(device);
+  return chainDevice(open, stream, () => ChunkLookup.open(open, { signal }));
+}
+
+function chainDevice(
+  { storage, header, cipher }: OpenDevice,
+  { pool }: ChainContext['stream'],
+  lookup: () => Promise<ChunkLookup>,
+): ChainDevice {
+  const device = { storage, header, cipher };
+  const reader = new ChunkReader(device, lookup, pool.decoder(cipher));
+  return { ...device, reader, moved: new MovedPlaces(storage) };
 }
 
 function broken({ savesetId }: ChainLink, reason: string): AppError {

@@ -4,14 +4,15 @@
  */
 import { type AppError, hasCode, toAppError } from '../../shared/base/errors.ts';
 import { type VerifySpec } from '../../shared/contract/ipc.ts';
-import { totalLength } from '../../shared/domain/extent.ts';
+import { shift, totalLength } from '../../shared/domain/extent.ts';
 import { type ByteCounters, addCounters, noBytes } from '../../shared/domain/task.ts';
 import { type Manifest, type ManifestDisk } from '../../shared/format/manifest.ts';
 import { markDamaged } from '../../shared/repository/damage-marks.ts';
-import { type ChunkRead, resolveDisk } from '../../shared/repository/resolve-disk.ts';
+import { type ChunkRead } from '../../shared/repository/resolve-disk.ts';
 import { readFile } from '../../shared/repository/saveset-store.ts';
 import { OpenChain } from '../restore/open-chain.ts';
-import { bytesOfKind, countersOf, detourWarnings, readChunks } from '../restore/read-chunks.ts';
+import { detourWarnings, readChunks } from '../restore/read-chunks.ts';
+import { SegmentedDisk, countersOf, surveyDisk } from '../restore/segmented-disk.ts';
 import { type TaskContext, type TaskResult } from '../task-context.ts';
 import { Findings } from './findings.ts';
 
@@ -63,36 +64,40 @@ async function verifyAll(verification: Verification): Promise<ByteCounters> {
 
 async function verifyFiles(verification: Verification, manifest: Manifest): Promise<void> {
   const { chain, context } = verification;
-  const { storage } = chain.device(chain.newest.device.deviceId);
+  const device = chain.device(chain.newest.device.deviceId);
   for (const file of manifest.files) {
     context.signal.throwIfAborted();
-    await orFinding(verification, `"${file.name}"`, () => readFile(storage, manifest.savesetId, file));
+    await orFinding(verification, `"${file.name}"`, () => readFile(device, manifest.savesetId, file));
   }
 }
 
 async function verifyDisk(verification: Verification, disk: ManifestDisk): Promise<ByteCounters> {
   const { chain, context, findings, damaged } = verification;
-  const resolved = resolveDisk(await chain.indexes(disk.key));
+  const segmented = await SegmentedDisk.open(chain, disk.key);
+  const bytes = await surveyDisk(segmented);
   const losses = findings.addDisk(disk.key, nameOf(disk));
-  const totalBytes = bytesOfKind(resolved, 'data');
+  const totalBytes = bytes.data;
   let doneBytes = 0;
   const onDone = (bytes: number): void => {
     doneBytes += bytes;
     context.report({ phase: 'read', what: nameOf(disk), doneBytes, totalBytes });
   };
   onDone(0);
-  const readBytes = await readChunks(chain, resolved, {
-    signal: context.signal,
-    onChunk: ({ writes }) => onDone(totalLength(writes)),
-    onLost: (read, error) => {
-      const { writes, deviceId, packId, offset } = read;
-      losses.add(writes);
-      if (hasCode(error, 'REPO_CHUNK_DAMAGED') && damaged.length < MAX_MARKS)
-        damaged.push({ deviceId, packId, offset });
-      onDone(totalLength(writes));
-    },
-  });
-  return countersOf(resolved, readBytes);
+  let readBytes = 0;
+  for (const [segment, { start }] of segmented.extents.entries()) {
+    readBytes += await readChunks(chain, await segmented.resolve(segment), {
+      signal: context.signal,
+      onChunk: ({ writes }) => onDone(totalLength(writes)),
+      onLost: (read, error) => {
+        const { writes, deviceId, packId, offset } = read;
+        losses.add(shift(writes, start));
+        if (hasCode(error, 'REPO_CHUNK_DAMAGED') && damaged.length < MAX_MARKS)
+          damaged.push({ deviceId, packId, offset });
+        onDone(totalLength(writes));
+      },
+    });
+  }
+  return countersOf(bytes, readBytes);
 }
 
 /** A device that takes no marks is still verified: what was found matters more. */
