@@ -87,6 +87,12 @@ const floors = [
     'Planning is pure: read what it needs in dispatch or service, and hand it in',
   ),
   floor(
+    'retention',
+    '^master/retention/',
+    [BASE, DOMAIN, CONTRACT, '^shared/repository/pins\\.ts$', '^master/(catalog|jobs|dispatch)/'],
+    'What is kept is decided from rows; devices are reached through the port in retention/removal.ts',
+  ),
+  floor(
     'dispatch',
     '^master/dispatch/',
     [BASE, DOMAIN, CONTRACT, '^master/(catalog|registry|jobs)/'],

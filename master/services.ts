@@ -25,6 +25,7 @@ import {
   type ServerView,
   type VmView,
 } from '../shared/contract/api.ts';
+import { type PinBody, type PruneBody, type PruneView } from '../shared/contract/retention.ts';
 import { type RequestedType } from '../shared/domain/backup-type.ts';
 
 export interface ServerService {
@@ -88,6 +89,9 @@ export interface PointService {
   list(query: PointQuery): Promise<readonly PointSummary[]>;
   /** By saveset id or an unambiguous beginning of one (at least four digits). */
   show(idOrPrefix: string): Promise<PointView>;
+  /** Keeps it from being deleted, on the device first; a pin that it had is replaced. @throws AppError `DEVICE_OFFLINE` */
+  pin(idOrPrefix: string, body: PinBody): Promise<PointView>;
+  unpin(idOrPrefix: string): Promise<PointView>;
 }
 
 export interface RestoreService {
@@ -103,6 +107,11 @@ export interface Services {
   readonly runs: RunService;
   readonly points: PointService;
   readonly restore: RestoreService;
+  /**
+   * What retention keeps and deletes, and unless it is a dry run, the deletion. What was not deleted yet stays when `signal` aborts.
+   * @throws AppError `PRUNE_PLAN_CHANGED` when something else would be deleted than `plan` says
+   */
+  prune(body: PruneBody, signal: AbortSignal): Promise<PruneView>;
   verify(body: { readonly point: string }): Promise<RunStarted>;
   health(): Promise<HealthView>;
 }

@@ -4,9 +4,10 @@ import { type JobPatch } from '../../shared/contract/api.ts';
 import { type RequestedType, requestedTypes } from '../../shared/domain/backup-type.ts';
 import { type Consistency, consistencyLevels } from '../../shared/domain/consistency.ts';
 import { type TransportChoice, transportChoices } from '../../shared/domain/job.ts';
+import { type KeepArgs, keepOptions, policyPatchOf } from './keep-options.ts';
 import { wholeNumber } from './options.ts';
 
-export interface JobArgs {
+export interface JobArgs extends KeepArgs {
   readonly vm: string[] | undefined;
   readonly exclude: string[] | undefined;
   readonly device: string[] | undefined;
@@ -17,13 +18,15 @@ export interface JobArgs {
   readonly transport: TransportChoice | undefined;
   readonly consistency: Consistency | undefined;
   readonly consistencyFallback: boolean | undefined;
+  readonly keepAll: boolean;
 }
 
 const PATTERNS = 'a name, or an inventory path with "/"; * ** ? stand for others';
 
 /** None of them is demanded and none has a default here: the defaults are the contract's. */
 export function jobOptions<T>(argv: Argv<T>) {
-  return argv
+  return keepOptions(argv, 0)
+    .option('keep-all', { type: 'boolean', default: false, describe: 'Keep every point: no rules any more' })
     .option('vm', { type: 'string', array: true, describe: `VMs to back up: ${PATTERNS}` })
     .option('exclude', { type: 'string', array: true, describe: `VMs to leave out: ${PATTERNS}` })
     .option('device', { type: 'string', array: true, describe: 'Devices to write to' })
@@ -64,6 +67,7 @@ export function jobPatchOf(args: JobArgs): JobPatch {
     excludePatterns: args.exclude,
     devices: args.device,
     maxParallelStreams: args.maxParallelStreams,
+    retention: policyPatchOf(args),
     options: Object.keys(options).length === 0 ? undefined : options,
   });
 }

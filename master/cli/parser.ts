@@ -8,6 +8,7 @@ import { PRODUCT, VERSION } from '../../shared/base/version.ts';
 import { deviceCommands } from './commands/device.ts';
 import { jobCommands } from './commands/job.ts';
 import { pointCommands } from './commands/point.ts';
+import { pruneCommands } from './commands/prune.ts';
 import { restoreCommands } from './commands/restore.ts';
 import { runCommands } from './commands/run.ts';
 import { serveCommands } from './commands/serve.ts';
@@ -29,6 +30,9 @@ const LISTS: ReadonlySet<string> = new Set([
   'datastorePath',
 ]);
 
+/** Options that are lists in one command only. */
+const LISTS_OF: Readonly<Record<string, ReadonlySet<string>>> = { prune: new Set([...LISTS, 'job']) };
+
 const groups: readonly ((argv: CommonArgv, choose: Choose) => CommonArgv)[] = [
   serveCommands,
   statusCommands,
@@ -40,6 +44,7 @@ const groups: readonly ((argv: CommonArgv, choose: Choose) => CommonArgv)[] = [
   pointCommands,
   restoreCommands,
   verifyCommands,
+  pruneCommands,
 ];
 
 export type Parsed =
@@ -95,7 +100,7 @@ function commonOptions(): CommonArgv {
       describe: 'Data folder of the service (else BLOCKHOUSE_DATA, else the place of the platform)',
     })
     .group(['json', 'data', 'help', 'version'], 'Common options:')
-    .check((args) => refuseRepeated(args, LISTS));
+    .check((args) => refuseRepeated(args, LISTS_OF[String(args._[0])] ?? LISTS));
 }
 
 function usageError(error: unknown): AppError {

@@ -20,7 +20,8 @@ export async function watchRun(session: Session, runId: number): Promise<number>
   return exitOfRun(run);
 }
 
-async function waitForRun(session: Session, runId: number): Promise<RunView> {
+/** Shows how it goes; resolves when it has ended. @throws AppError `CANCELLED` after Ctrl-C, which leaves the run alone */
+export async function waitForRun(session: Session, runId: number): Promise<RunView> {
   await using api = await ApiClient.open(session.dataDir);
   const progress = new ProgressView(session.output);
   try {

@@ -65,6 +65,9 @@ function registerPoints(table: RouteTable, services: Services): void {
   const { points, restore } = services;
   table.on(routes.listPoints, async ({ query }) => [...(await points.list(query))]);
   table.on(routes.showPoint, ({ params }) => points.show(params.id));
+  table.on(routes.pinPoint, ({ params, body }) => points.pin(params.id, body));
+  table.on(routes.unpinPoint, ({ params }) => points.unpin(params.id));
+  table.on(routes.prune, ({ body }, signal) => services.prune(body, signal));
   table.on(routes.planRestore, ({ body }) => restore.plan(body));
   table.on(routes.restoreDisk, ({ body }) => restore.disk(body));
   table.on(routes.verify, ({ body }) => services.verify(body));

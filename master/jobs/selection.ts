@@ -58,14 +58,25 @@ function byPath(a: Candidate, b: Candidate): number {
   return a.moref < b.moref ? -1 : 1;
 }
 
+/** Whether a name fits one of `patterns`; all names when there is none. @throws AppError `USAGE_INVALID` */
+export function nameFilter(patterns: readonly string[] | undefined): (name: string) => boolean {
+  if (patterns === undefined || patterns.length === 0) return () => true;
+  const tests = patterns.map(matching);
+  return (name) => tests.some((test) => test(name));
+}
+
 const OPTIONS = { nocase: true, dot: true, nonegate: true, noextglob: true };
 /** Everything but `*`, `?` and `/` stands for itself: names of VMs are full of brackets and braces. */
 const SPECIAL = /[^\p{L}\p{N}\s*?/_-]/gu;
 
 function matcher(pattern: string): Matcher {
+  const matches = matching(pattern);
+  return pattern.includes('/') ? (vm) => matches(vm.inventoryPath) : (vm) => matches(vm.name);
+}
+
+function matching(pattern: string): (text: string) => boolean {
   try {
-    const matches = picomatch(pattern.replace(SPECIAL, '\\$&'), OPTIONS);
-    return pattern.includes('/') ? (vm) => matches(vm.inventoryPath) : (vm) => matches(vm.name);
+    return picomatch(pattern.replace(SPECIAL, '\\$&'), OPTIONS);
   } catch (error) {
     throw new AppError('USAGE_INVALID', `Cannot use the pattern "${pattern}"`, { pattern }, error);
   }

@@ -33,7 +33,7 @@ export interface Verdict<T extends RetainedPoint> {
   readonly reasons: readonly string[];
 }
 
-export interface RetentionInput {
+export interface RetentionInput<T extends RetainedPoint = RetainedPoint> {
   /** Undefined, or without rules: everything is kept. */
   readonly policy: RetentionPolicy | undefined;
   readonly nowMs: number;
@@ -42,7 +42,7 @@ export interface RetentionInput {
   /** Numbers of open runs by the id of the saveset that they use. */
   readonly inUse: ReadonlyMap<string, number>;
   /** Why a point that may be deleted cannot be now; undefined when it can. */
-  readonly whyLeft: (savesetId: string) => string | undefined;
+  readonly whyLeft: (point: T) => string | undefined;
 }
 
 const PERIODS: readonly (readonly ['daily' | 'weekly' | 'monthly' | 'yearly', Period])[] = [
@@ -55,7 +55,7 @@ const PERIODS: readonly (readonly ['daily' | 'weekly' | 'monthly' | 'yearly', Pe
 /** One verdict per point, newest first. */
 export function planRetention<T extends RetainedPoint>(
   points: readonly T[],
-  input: RetentionInput,
+  input: RetentionInput<T>,
 ): readonly Verdict<T>[] {
   const newestFirst = [...points].sort(byAge);
   const reasons: Reasons = new Map(newestFirst.map((point) => [point.savesetId, { own: [], neededBy: [] }]));
@@ -65,12 +65,14 @@ export function planRetention<T extends RetainedPoint>(
   keepChains(newestFirst, reasons);
   const candidates = newestFirst.filter((point) => !isKept(point, reasons));
   for (const point of candidates) {
-    const left = input.whyLeft(point.savesetId);
+    const left = input.whyLeft(point);
     if (left !== undefined) keep(point, left);
   }
   keepChains(candidates, reasons);
   return newestFirst.map((point) => verdict(point, reasons));
 }
+
+type Rules = Omit<RetentionInput, 'whyLeft'>;
 
 type Keep = (point: RetainedPoint, reason: string) => void;
 
@@ -102,7 +104,7 @@ function byAge(a: RetainedPoint, b: RetainedPoint): number {
   return a.savesetId < b.savesetId ? 1 : -1;
 }
 
-function keepByPolicy(points: readonly RetainedPoint[], input: RetentionInput, keep: Keep): void {
+function keepByPolicy(points: readonly RetainedPoint[], input: Rules, keep: Keep): void {
   const { policy, nowMs } = input;
   if (policy === undefined || !hasRules(policy)) {
     for (const point of points) keep(point, input.whyNoRules ?? 'there is no rule: everything is kept');
@@ -133,7 +135,7 @@ function keepNewestPerPeriod(
   }
 }
 
-function keepForSafety(points: readonly RetainedPoint[], input: RetentionInput, keep: Keep): void {
+function keepForSafety(points: readonly RetainedPoint[], input: Rules, keep: Keep): void {
   const [newest] = points;
   if (newest !== undefined) keep(newest, 'newest point');
   const verified = points.find((point) => point.verifiedAt !== null);

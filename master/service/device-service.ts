@@ -1,5 +1,6 @@
 /** Devices: what is registered, who holds their streams, and what is on them. */
 import path from 'node:path';
+import { isoTime } from '../../shared/base/clock.ts';
 import { AppError, toAppError } from '../../shared/base/errors.ts';
 import { type DeviceView, deviceBody, reclaimBody } from '../../shared/contract/api.ts';
 import { parse } from '../../shared/contract/schema.ts';
@@ -81,6 +82,9 @@ async function importPoints(context: ServiceContext, device: DeviceRecord): Prom
     } catch (error) {
       log.warn('cannot take up a restore point', { device: device.name, savesetId, error });
     }
+  }
+  for await (const { savesetId, pinnedAt, note } of devices.readPins(access)) {
+    catalog.savesets.setPin(savesetId, { pinnedAt: pinnedAt ?? isoTime(context.clock.nowMs()), note });
   }
 }
 

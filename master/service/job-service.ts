@@ -5,7 +5,9 @@ import { type JobView, jobBody, jobPatch } from '../../shared/contract/api.ts';
 import { type Warning } from '../../shared/contract/ipc.ts';
 import { parse } from '../../shared/contract/schema.ts';
 import { type RequestedType } from '../../shared/domain/backup-type.ts';
+import { type RetentionPatch } from '../../shared/contract/retention.ts';
 import { type Job } from '../../shared/domain/job.ts';
+import { type RetentionPolicy, hasRules } from '../../shared/domain/retention.ts';
 import { type InventoryVm } from '../../shared/vsphere/inventory.ts';
 import { type Selection, selectVms } from '../jobs/selection.ts';
 import { type JobService } from '../services.ts';
@@ -24,12 +26,18 @@ export function jobService(context: ServiceContext): JobService {
     list: async () => Promise.resolve(catalog.jobs.list().map(view)),
     show: async (name) => Promise.resolve(view(jobNamed(catalog, name))),
     async edit(name, patch) {
-      const { options, ...rest } = parse(jobPatch, patch, 'USAGE_INVALID', 'the changes of the job');
+      const { options, retention, ...rest } = parse(
+        jobPatch,
+        patch,
+        'USAGE_INVALID',
+        'the changes of the job',
+      );
       const job = jobNamed(catalog, name);
       const changed = defined({
         ...job,
         ...defined(rest),
         options: { ...job.options, ...defined(options ?? {}) },
+        retention: changedRetention(job.retention, retention),
       });
       return Promise.resolve(keep(context, parse(jobBody, changed, 'USAGE_INVALID', 'the job')));
     },
@@ -109,6 +117,17 @@ function keep(context: ServiceContext, job: Job): JobView {
   selectVms([], job.vmPatterns, job.excludePatterns);
   context.catalog.jobs.put(job);
   return view(job);
+}
+
+/** Undefined when no rule is left. */
+function changedRetention(
+  policy: RetentionPolicy | undefined,
+  patch: RetentionPatch | null | undefined,
+): RetentionPolicy | undefined {
+  if (patch === null) return undefined;
+  const merged = Object.entries({ ...policy, ...defined(patch ?? {}) });
+  const rules = Object.fromEntries(merged.filter(([, rule]) => rule !== null)) as RetentionPolicy;
+  return hasRules(rules) ? rules : undefined;
 }
 
 function view(job: Job): JobView {

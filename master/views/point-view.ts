@@ -28,6 +28,7 @@ export function pointSummary(catalog: Catalog, online: OnlineDevices, point: Sav
     counters: point.counters,
     chain: chainOf(point, catalog.savesets.point).points.map((link) => link.savesetId),
     verifiedAt: point.verifiedAt,
+    pin: catalog.savesets.pinOf(point.savesetId),
   };
 }
 

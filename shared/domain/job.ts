@@ -1,6 +1,7 @@
 /** A job: which VMs of which server go to which devices, and how. */
 import { type RequestedType } from './backup-type.ts';
 import { type Consistency } from './consistency.ts';
+import { type RetentionPolicy } from './retention.ts';
 
 export const transportChoices = ['auto', 'https', 'file'] as const;
 export type TransportChoice = (typeof transportChoices)[number];
@@ -30,4 +31,6 @@ export interface Job {
   /** The ceiling of streams at a time; 1 is one VM after another. */
   readonly maxParallelStreams: number;
   readonly options: BackupOptions;
+  /** What is kept of its points; everything when left out. */
+  readonly retention?: RetentionPolicy | undefined;
 }

@@ -15,6 +15,7 @@ import {
   type TaskView,
   type VmView,
 } from '../../shared/contract/api.ts';
+import { type PruneView } from '../../shared/contract/retention.ts';
 import { GiB, MiB } from '../../shared/base/units.ts';
 import { noBytes } from '../../shared/domain/task.ts';
 import { type Services } from '../../master/services.ts';
@@ -135,6 +136,26 @@ function aPoint(over: Partial<PointView> = {}): PointView {
     chain: ['5f3a00000000c001', '5f3900000000c000'],
     dependents: 0,
     verifiedAt: null,
+    pin: null,
+    ...over,
+  };
+}
+
+/** Of two points one is deleted. */
+export function aPruning(over: Partial<PruneView> = {}): PruneView {
+  const { savesetId, vm, job, device, createdAt } = aPoint();
+  const point = { vm, job, device, createdAt, type: 'full' as const, storedBytes: 700 * MiB };
+  return {
+    dryRun: false,
+    plan: '0011223344556677',
+    points: [
+      { ...point, savesetId, verdict: 'keep', reasons: ['newest point', 'one of the last 1'] },
+      { ...point, savesetId: '5f3900000000c000', verdict: 'delete', reasons: ['no rule keeps it'] },
+    ],
+    unlisted: 0,
+    totals: { kept: 1, deleted: 1, storedBytes: 700 * MiB, unreferencedBytesAtMost: GiB },
+    failures: [],
+    reclaims: [{ device, runId: 12, reason: null }],
     ...over,
   };
 }
@@ -217,6 +238,8 @@ export interface FakeCore {
   readonly devices: Map<string, DeviceView>;
   readonly jobs: Map<string, JobView>;
   trusted: boolean;
+  /** What pruning does. */
+  pruned: PruneView;
 }
 
 function found<T>(map: ReadonlyMap<string, T>, kind: string, name: string): T {
@@ -240,6 +263,7 @@ export function fakeCore(): FakeCore {
     devices: new Map<string, DeviceView>(),
     jobs: new Map<string, JobView>(),
     trusted: true,
+    pruned: aPruning(),
   };
   const called = (name: string, body?: unknown): void => {
     core.calls.push(body === undefined ? name : `${name} ${JSON.stringify(body)}`);
@@ -352,6 +376,19 @@ export function fakeCore(): FakeCore {
           throw new AppError('USAGE_NOT_FOUND', `Cannot find point "${id}"`);
         return aPoint();
       },
+      async pin(id, body) {
+        called('points.pin', { id, ...body });
+        return aPoint({ pin: { pinnedAt: START, note: body.note ?? '' } });
+      },
+      async unpin(id) {
+        called('points.unpin', id);
+        return aPoint();
+      },
+    },
+    async prune(body) {
+      called('prune', body);
+      if (body.dryRun === true) return { ...core.pruned, dryRun: true, failures: [], reclaims: [] };
+      return core.pruned;
     },
     restore: {
       plan: async () => aPlan,

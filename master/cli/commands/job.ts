@@ -1,9 +1,11 @@
 /** `blockhouse job …`: which VMs go where, and starting it. */
 import { AppError } from '../../../shared/base/errors.ts';
 import { type JobView } from '../../../shared/contract/api.ts';
+import { policyText } from '../../../shared/domain/retention.ts';
 import { routes } from '../../../shared/contract/routes.ts';
 import { EXIT_OK } from '../exit-codes.ts';
 import { formatCount, NOTHING, plural, yesNo } from '../format.ts';
+import { policyOf } from '../keep-options.ts';
 import { jobOptions, jobPatchOf } from '../job-options.ts';
 import { type CommonArgv, confirmed, yesOption } from '../options.ts';
 import { callOnce, type Choose, type Session } from '../session.ts';
@@ -60,6 +62,7 @@ function addCommand(argv: CommonArgv, choose: Choose): CommonArgv {
           server: args.server,
           vmPatterns: args.vm,
           devices: args.device,
+          retention: policyOf(args),
         };
         const job = await callOnce(session, routes.addJob, { body });
         session.output.result(job, () => session.output.line(`Job "${job.name}" is defined`));
@@ -134,6 +137,7 @@ function writeJob({ output }: Session, job: JobView): void {
     ['Changed block tracking', yesNo(options.cbt)],
     ['Transport', options.transport],
     ['Consistency', `${options.consistency}, ${fallback}`],
+    ['Keeps', policyText(job.retention)],
   ]);
 }
 
@@ -145,7 +149,8 @@ function editCommand(argv: CommonArgv, choose: Choose): CommonArgv {
       jobOptions(command)
         .positional('name', { type: 'string', demandOption: true, describe: 'Job to change' })
         .example('$0 job edit nightly --max-parallel-streams 2', '')
-        .example('$0 job edit nightly --exclude', 'Leave no VM out any more'),
+        .example('$0 job edit nightly --exclude', 'Leave no VM out any more')
+        .example('$0 job edit nightly --keep-daily 14 --keep-weekly 8', 'What `prune` keeps of its points'),
     (args) =>
       choose(async (session) => {
         const body = jobPatchOf(args);

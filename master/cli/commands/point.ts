@@ -1,4 +1,5 @@
 /** `blockhouse point …`: which restore points there are, and what each holds. */
+import { type Argv } from 'yargs';
 import { errorTable } from '../../../shared/base/error-table.ts';
 import { formatBytes } from '../../../shared/base/units.ts';
 import { type PointSummary, type PointView } from '../../../shared/contract/api.ts';
@@ -13,9 +14,9 @@ const right = 'right' as const;
 
 export function pointCommands(argv: CommonArgv, choose: Choose): CommonArgv {
   return argv.command('point', 'Look at restore points', (group) =>
-    [listCommand, showCommand]
+    [listCommand, showCommand, pinCommand, unpinCommand]
       .reduce((commands, add) => add(commands, choose), group)
-      .demandCommand(1, 'Cannot tell what to do with restore points: name list or show'),
+      .demandCommand(1, 'Cannot tell what to do with restore points: name list, show, pin or unpin'),
   );
 }
 
@@ -61,6 +62,7 @@ function writePoints({ output }: Session, points: readonly PointSummary[]): void
     { head: 'DEVICE' },
     { head: 'STORED', align: right },
     { head: 'CHAIN', align: right },
+    { head: 'PINNED' },
   ];
   const rows = points.map((point) => [
     point.savesetId,
@@ -72,8 +74,13 @@ function writePoints({ output }: Session, points: readonly PointSummary[]): void
     deviceOf(point),
     formatBytes(point.counters.stored),
     String(point.chain.length),
+    pinText(point),
   ]);
   output.table(columns, rows);
+}
+
+function pinText({ pin }: PointSummary): string {
+  return pin === null ? NOTHING : pin.note || 'yes';
 }
 
 function deviceOf(point: PointSummary): string {
@@ -85,13 +92,7 @@ function showCommand(argv: CommonArgv, choose: Choose): CommonArgv {
     'show <point>',
     'Show a restore point: disks, volumes, what was left out and why',
     (command) =>
-      command
-        .positional('point', {
-          type: 'string',
-          demandOption: true,
-          describe: 'Its id, or the beginning of it',
-        })
-        .example('$0 point show 5f3a', 'Four digits are enough where they are unique'),
+      pointPositional(command).example('$0 point show 5f3a', 'Four digits are enough where they are unique'),
     (args) =>
       choose(async (session) => {
         const point = await callOnce(session, routes.showPoint, { params: { id: args.point } });
@@ -99,6 +100,46 @@ function showCommand(argv: CommonArgv, choose: Choose): CommonArgv {
         return EXIT_OK;
       }),
   );
+}
+
+function pinCommand(argv: CommonArgv, choose: Choose): CommonArgv {
+  return argv.command(
+    'pin <point>',
+    'Keep a restore point, with the chain below it, whatever retention says',
+    (command) =>
+      pointPositional(command)
+        .option('note', { type: 'string', requiresArg: true, describe: 'Why it is kept' })
+        .example('$0 point pin 5f3a --note "before the migration"', 'Pins are kept on the device'),
+    (args) =>
+      choose(async (session) => {
+        const body = args.note === undefined ? {} : { note: args.note };
+        const point = await callOnce(session, routes.pinPoint, { params: { id: args.point }, body });
+        session.output.result(point, () => session.output.line(`Point ${point.savesetId} is pinned`));
+        return EXIT_OK;
+      }),
+  );
+}
+
+function unpinCommand(argv: CommonArgv, choose: Choose): CommonArgv {
+  return argv.command(
+    'unpin <point>',
+    'Leave a restore point to retention again',
+    (command) => pointPositional(command).example('$0 point unpin 5f3a', ''),
+    (args) =>
+      choose(async (session) => {
+        const point = await callOnce(session, routes.unpinPoint, { params: { id: args.point } });
+        session.output.result(point, () => session.output.line(`Point ${point.savesetId} is not pinned`));
+        return EXIT_OK;
+      }),
+  );
+}
+
+function pointPositional<T>(command: Argv<T>) {
+  return command.positional('point', {
+    type: 'string',
+    demandOption: true,
+    describe: 'Its id, or the beginning of it',
+  });
 }
 
 function writePoint(session: Session, point: PointView): void {
@@ -115,6 +156,7 @@ function writePoint(session: Session, point: PointView): void {
     ['Restore reads', `${plural(point.chain.length, 'saveset')}: ${point.chain.join(', ')}`],
     ['Built on it', plural(point.dependents, 'point')],
     ['Verified', formatTime(point.verifiedAt)],
+    ['Pinned', point.pin === null ? 'no' : `${formatTime(point.pin.pinnedAt)} ${point.pin.note}`.trimEnd()],
   ]);
   output.line();
   writeDisks(session, point);
