@@ -1,32 +1,31 @@
 /**
  * The lookup of a device as a file in the state folder, so that opening a stream reads only the directories of packs that
  * are new. It may be removed at any time, is never the only place of anything, and any doubt about it means that it is not
- * used. Several workers read and replace it at once: each writes a file of its own and renames it.
- *
- *   header │ tables: slots, used │ pack ids │ bases │ lengths │ CRC-32 │ slots of all tables │ CRC-32
- *
- * Header, 16 words of 32 bits in the byte order of the machine (another order is another version):
- *   0–1 magic    2 version (1)    3 packs    4–7 device id    8 tables    9 least size class
- *   10–11 left out    12–13 of those, large ones    14 records of all packs    15 CRC-32 of words 0–14
+ * used. Several workers read and replace it at once: each writes a file of its own and renames it. The layout is in
+ * lookup-cache-layout.ts.
  */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
-import { fromHex, magicOf } from '../format/hash.ts';
 import { type ChoiceCounts, type ChunkIndex } from './chunk-index.ts';
 import { SLOT_BYTES, createTable, eachRecord } from './chunk-lookup-table.ts';
-import { PACK_ID_BYTES } from '../format/pack.ts';
 import { readFully, writeAll } from './local-files.ts';
-import { LookupPacks, ROW_PROVEN } from './lookup-packs.ts';
+import {
+  CRC_BYTES,
+  HEADER_BYTES,
+  type Header,
+  type TableSize,
+  encodeBody,
+  encodeHeader,
+  headerOf,
+  packsIn,
+  packsLength,
+  tablesIn,
+  wordBytes,
+} from './lookup-cache-layout.ts';
+import { type LookupPacks } from './lookup-packs.ts';
 
-const VERSION = 1;
-const MAGIC = magicOf('Blockhouse lookup cache', 8);
-const HEADER_WORDS = 16;
-const HEADER_BYTES = HEADER_WORDS * 4;
-const CRC_BYTES = 4;
-const PACK_BYTES = 24;
-const MAX_TABLES = 256;
 /** Whole slots. */
 const PIECE_BYTES = SLOT_BYTES * 2 ** 17;
 /** An unfinished file that is so much older than a new one was left by a crash. */
@@ -35,11 +34,6 @@ const ABANDONED_MS = 3_600_000;
 export interface LookupCacheFile {
   readonly file: string;
   readonly deviceId: string;
-}
-
-interface TableSize {
-  readonly slots: number;
-  readonly used: number;
 }
 
 /** A cache whose header and packs were read and are sound. Owns the open file. */
@@ -163,50 +157,6 @@ async function writeCache(handle: FileHandle, deviceId: string, index: ChunkInde
   await writeAll(handle, wordBytes(crc));
 }
 
-function encodeHeader(deviceId: string, { packs, choice }: ChunkIndex, tables: number): Uint8Array {
-  const words = new Uint32Array(HEADER_WORDS);
-  const bytes = new Uint8Array(words.buffer);
-  bytes.set(MAGIC);
-  words.set([VERSION, packs.rows], 2);
-  bytes.set(fromHex(deviceId, 16), 16);
-  words.set([tables, choice.leastClass, ...split(choice.leftOut), ...split(choice.leftOutLarge)], 8);
-  words[14] = packs.records;
-  words[15] = crc32(bytes.subarray(0, HEADER_BYTES - CRC_BYTES));
-  return bytes;
-}
-
-function encodeBody(index: ChunkIndex, tables: Parameters<typeof encodeTables>[0]): Uint8Array {
-  const { ids, bases, lengths } = index.packs.columns;
-  // a pack without a sound directory is to be looked at anew, so its length is one that it cannot have
-  const checked = lengths.map((length, row) => (index.packs.has(row, ROW_PROVEN) ? 0 : length));
-  return Buffer.concat([encodeTables(tables), ids, bytesOf(bases), bytesOf(checked)]);
-}
-
-function encodeTables(tables: readonly { table: { slots: number }; used: number }[]): Uint8Array {
-  return bytesOf(Uint32Array.from(tables.flatMap(({ table, used }) => [table.slots, used])));
-}
-
-interface Header {
-  readonly rows: number;
-  readonly tables: number;
-  readonly records: number;
-  readonly choice: ChoiceCounts;
-}
-
-function headerOf(words: Uint32Array | undefined, deviceId: string): Header | undefined {
-  if (words === undefined) return undefined;
-  const bytes = new Uint8Array(words.buffer);
-  const word = (at: number): number => Number(words[at]);
-  const expected = Buffer.concat([MAGIC, wordBytes(VERSION), wordBytes(word(3)), fromHex(deviceId, 16)]);
-  const isOurs = expected.equals(bytes.subarray(0, expected.length));
-  if (!isOurs || word(15) !== crc32(bytes.subarray(0, HEADER_BYTES - CRC_BYTES))) return undefined;
-  if (word(8) > MAX_TABLES) return undefined;
-  const leftOut = joined(word(10), word(11));
-  const leftOutLarge = joined(word(12), word(13));
-  const choice = { leastClass: word(9), leftOut, leftOutLarge };
-  return { rows: word(3), tables: word(8), records: word(14), choice };
-}
-
 interface Body {
   readonly tables: readonly TableSize[];
   readonly packs: LookupPacks;
@@ -226,24 +176,6 @@ async function readBody(handle: FileHandle, header: Header): Promise<Body | unde
   return { tables, packs: packsIn(words.subarray(header.tables * 2, -1), header) };
 }
 
-function tablesIn(words: Uint32Array): TableSize[] {
-  const tables: TableSize[] = [];
-  for (let at = 0; at + 1 < words.length; at += 2) {
-    tables.push({ slots: Number(words[at]), used: Number(words[at + 1]) });
-  }
-  return tables;
-}
-
-function packsIn(words: Uint32Array, { rows, records }: Header): LookupPacks {
-  const ids = new Uint8Array(words.buffer, words.byteOffset, rows * PACK_ID_BYTES);
-  const [bases, lengths] = [words.subarray(rows * 4, rows * 5), words.subarray(rows * 5, rows * 6)];
-  return LookupPacks.from({ ids, bases, lengths }, records);
-}
-
-function packsLength({ rows, tables }: Header): number {
-  return tables * 8 + rows * PACK_BYTES;
-}
-
 async function readWords(handle: FileHandle, at: number, length: number): Promise<Uint32Array | undefined> {
   const words = new Uint32Array(length / 4);
   return (await readFully(handle, at, new Uint8Array(words.buffer))) === length ? words : undefined;
@@ -258,20 +190,4 @@ async function removeAbandoned(file: string, nowMs: number): Promise<void> {
     const found = await stat(abandoned).catch(() => undefined);
     if (found !== undefined && found.mtimeMs < nowMs - ABANDONED_MS) await rm(abandoned, { force: true });
   }
-}
-
-function bytesOf(words: Uint32Array): Uint8Array {
-  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-}
-
-function wordBytes(word: number): Uint8Array {
-  return bytesOf(Uint32Array.of(word));
-}
-
-function split(value: number): [number, number] {
-  return [value % 2 ** 32, Math.floor(value / 2 ** 32)];
-}
-
-function joined(low: number, high: number): number {
-  return high * 2 ** 32 + low;
 }
