@@ -22,7 +22,7 @@ const link = new MasterLink(
   { send: (message: ToMaster) => void process.send?.(message, () => undefined) },
   log,
 );
-const loop = new TaskLoop(link, log, systemClock);
+const loop = new TaskLoop(link, { log, clock: systemClock, cacheFolder: readEnv('BLOCKHOUSE_CACHE') });
 
 process.on('message', (raw) => {
   const order = link.receive(raw);

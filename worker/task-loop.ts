@@ -23,19 +23,28 @@ interface Assignment {
   readonly token: number;
 }
 
+export interface TaskLoopOptions {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** What workers of this host remember of devices; may be removed at any time. */
+  readonly cacheFolder: string | undefined;
+}
+
 export class TaskLoop {
   readonly #link: MasterLink;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #cacheFolder: string | undefined;
   #stream: (OpenStream & AsyncDisposable) | undefined;
   #heartbeat: Disposable | undefined;
   #current: (Assignment & { readonly abort: AbortController }) | undefined;
   #session: { readonly access: ServerAccess; readonly session: VsphereSession } | undefined;
 
-  constructor(link: MasterLink, log: Log, clock: Clock) {
+  constructor(link: MasterLink, { log, clock, cacheFolder }: TaskLoopOptions) {
     this.#link = link;
     this.#log = log;
     this.#clock = clock;
+    this.#cacheFolder = cacheFolder;
   }
 
   /** Carries out one order; resolves true when the worker shall end. */
@@ -65,7 +74,11 @@ export class TaskLoop {
       this.#link.tell({ type: 'heartbeat', rssBytes: process.memoryUsage.rss() });
     });
     try {
-      this.#stream = await openStream(order.device, order.threads);
+      this.#stream = await openStream(order.device, {
+        threads: order.threads,
+        cacheFolder: this.#cacheFolder,
+        log: this.#log,
+      });
       this.#log.info('Stream opened', { device: order.device.name, threads: order.threads });
       this.#link.tell({ type: 'opened' });
     } catch (error) {

@@ -8,8 +8,9 @@ import { packName } from '../../shared/format/names.ts';
 import { ChunkLookup, type ChunkPlace } from '../../shared/repository/chunk-lookup.ts';
 import { markDamaged } from '../../shared/repository/damage-marks.ts';
 import { MemoryStorage } from '../../shared/repository/storage-memory.ts';
+import { onStorage } from '../support/open-devices.ts';
 import { tempFolder } from '../support/temp.ts';
-import { type FakePack, deviceOn, fakeId, fakePack } from '../unit/repository/fake-packs.ts';
+import { type FakePack, fakeId, fakePack } from '../unit/repository/fake-packs.ts';
 
 const signal = new AbortController().signal;
 const IDS = 4000;
@@ -59,7 +60,7 @@ class Model {
 
   async open(): Promise<void> {
     await this.lookup?.save();
-    this.lookup = await ChunkLookup.open(deviceOn(this.storage), {
+    this.lookup = await ChunkLookup.open(onStorage(this.storage), {
       signal,
       cache: { file: this.#file, deviceId: 'ab'.repeat(16) },
       budgetOf: () => this.#budgetBytes,

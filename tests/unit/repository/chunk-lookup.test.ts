@@ -13,15 +13,16 @@ import { PackWriter } from '../../../shared/repository/pack-writer.ts';
 import { MemoryStorage } from '../../../shared/repository/storage-memory.ts';
 import { type Storage } from '../../../shared/repository/storage.ts';
 import { FaultyStorage } from '../../support/faulty-storage.ts';
+import { onStorage } from '../../support/open-devices.ts';
 import { type TempFolder, tempFolder } from '../../support/temp.ts';
 import { codeOfAsync } from '../format/codes.ts';
-import { noise, text } from './chunks.ts';
-import { type FakePack, deviceOn, fakeId, fakePack, putPack, storePlain } from './fake-packs.ts';
+import { noise, store, text } from './chunks.ts';
+import { type FakePack, fakeId, fakePack, putPack } from './fake-packs.ts';
 
 const signal = new AbortController().signal;
 const DEVICE = 'ab'.repeat(16);
 const open = (storage: Storage, more: Partial<LookupOptions> = {}): Promise<ChunkLookup> =>
-  ChunkLookup.open(deviceOn(storage), { signal, ...more });
+  ChunkLookup.open(onStorage(storage), { signal, ...more });
 
 /** Counts reads, to tell directories from the cache. */
 function counted(storage: MemoryStorage): { storage: Storage; reads: () => number } {
@@ -189,8 +190,8 @@ describe('ChunkLookup', () => {
     const storage = new MemoryStorage();
     const plains = [noise(1000), text(1, 100_000), noise(50_000)];
     await using packs = new PackWriter(storage, '00112233445566aa');
-    const refs: Awaited<ReturnType<typeof storePlain>>[] = [];
-    for (const plain of plains) refs.push(await storePlain(packs, plain));
+    const refs: Awaited<ReturnType<typeof store>>[] = [];
+    for (const plain of plains) refs.push(await store(packs, plain));
     await packs.finish();
     const name = packName(refs[0]!.packId);
     const whole = storage.objects.get(name)!.subarray(0, -3);
@@ -302,7 +303,7 @@ describe('ChunkLookup', () => {
       const storage = new MemoryStorage();
       putPack(storage, 0, 6000, 4096);
       await using packs = new PackWriter(storage, '00112233445566aa');
-      const ref = await storePlain(packs, noise(30_000));
+      const ref = await store(packs, noise(30_000));
       await packs.finish();
       const name = packName(ref.packId);
       storage.objects.set(name, storage.objects.get(name)!.subarray(0, -3));
@@ -435,7 +436,7 @@ describe('ChunkLookup', () => {
     it('looks anew at packs without a sound directory', async () => {
       const storage = new MemoryStorage();
       await using packs = new PackWriter(storage, '00112233445566aa');
-      const ref = await storePlain(packs, noise(3000));
+      const ref = await store(packs, noise(3000));
       await packs.finish();
       const name = packName(ref.packId);
       storage.objects.set(name, storage.objects.get(name)!.subarray(0, -3));

@@ -5,29 +5,7 @@ import { packName } from '../../../shared/format/names.ts';
 import { type PackEntry, encodePackEnd } from '../../../shared/format/pack-directory.ts';
 import { CHUNK_HEADER_BYTES, PACK_HEADER_BYTES, PACK_ID_BYTES } from '../../../shared/format/pack.ts';
 import { type ChunkPlace } from '../../../shared/repository/chunk-lookup.ts';
-import { codeChunk } from '../../../shared/repository/code-chunk.ts';
-import { cipherOf } from '../../../shared/repository/device-cipher.ts';
-import { type OpenDevice } from '../../../shared/repository/device.ts';
-import { type PackWriter } from '../../../shared/repository/pack-writer.ts';
 import { type MemoryStorage } from '../../../shared/repository/storage-memory.ts';
-import { type Storage } from '../../../shared/repository/storage.ts';
-
-/** A storage as the device in clear that it may be; its header is not in it. */
-export function deviceOn(storage: Storage): OpenDevice {
-  const header: OpenDevice['header'] = {
-    ...{ format: 'blockhouse-device', version: 1, deviceId: 'ab'.repeat(16), hash: 'sha256', codec: 'zstd' },
-    ...{ createdAt: '2026-01-31T12:00:00.000Z', producer: { product: 'Test', version: '0' } },
-    ...{ gridBytes: 1_048_576, segmentBytes: 2 ** 40, features: { required: [], optional: [] } },
-  };
-  return { storage, header, cipher: cipherOf(null) };
-}
-
-/** Stores a chunk the way a backup does. */
-export async function storePlain(packs: PackWriter, plain: Uint8Array): Promise<FakeChunk> {
-  const id = chunkIdOf(plain);
-  const coded = codeChunk(cipherOf(null), id, plain, new Uint8Array(plain.length));
-  return { id, ...(await packs.append({ id, plainLength: plain.length, ...coded })) };
-}
 
 export interface FakeChunk extends ChunkPlace {
   readonly id: Uint8Array;

@@ -15,6 +15,7 @@ import {
 } from '../../../../shared/domain/extent.ts';
 import { DiskIndexBuilder } from '../../../../shared/format/disk-index-builder.ts';
 import { type DiskIndex, refsOf } from '../../../../shared/format/disk-index.ts';
+import { clearCipher, onStorage } from '../../../support/open-devices.ts';
 import { ChunkLookup } from '../../../../shared/repository/chunk-lookup.ts';
 import { ChunkReader } from '../../../../shared/repository/chunk-reader.ts';
 import { type NewChunk, PackWriter } from '../../../../shared/repository/pack-writer.ts';
@@ -85,13 +86,13 @@ interface Device {
 
 async function device(storage = new MemoryStorage()): Promise<Device> {
   const packs = new PackWriter(storage, '00112233445566aa', { targetBytes: 300_000 });
-  return { storage, lookup: await ChunkLookup.open(storage, never), packs };
+  return { storage, lookup: await ChunkLookup.open(onStorage(storage), { signal: never }), packs };
 }
 
 describe('storeExtents', () => {
   let pool: CodePool;
   before(() => {
-    pool = new CodePool({ threads: 2, gridBytes: GRID });
+    pool = new CodePool({ threads: 2, gridBytes: GRID, cipher: clearCipher });
   });
   after(() => pool[Symbol.asyncDispose]());
   afterEach(() => {
@@ -135,7 +136,7 @@ describe('storeExtents', () => {
   /** What a restore of the index gives: chunks at their places, zeros elsewhere. */
   async function readBack(storage: MemoryStorage, index: DiskIndex): Promise<Buffer> {
     const disk = Buffer.alloc(CAPACITY);
-    await using chunks = new ChunkReader(storage);
+    await using chunks = new ChunkReader(onStorage(storage));
     for (const ref of refsOf(index)) {
       await chunks.read(ref, disk.subarray(ref.start, ref.start + ref.plainLength));
     }
@@ -202,19 +203,26 @@ describe('storeExtents', () => {
     assert.isTrue((await readBack(first.storage, index)).equals(maskedTo(disk.bytes, wholeOf(7 * GRID))));
   });
 
-  it('stores a chunk as it is when a thread took it for known and its owner does not', async () => {
-    const disk = diskOf([2]);
+  it('codes a chunk anew when a thread took it for known and its owner does not', async () => {
+    const disk = diskOf([2, 1, 2]);
+    const whole = wholeOf(3 * GRID);
     const first = await device();
-    await storeWithIndex(first, disk, wholeOf(GRID));
+    await storeWithIndex(first, disk, whole);
     const to = await device(new MemoryStorage());
     const forgetful = {
       shared: (await device(first.storage)).lookup.shared,
+      mayHave: () => true,
       find: () => undefined,
       add: () => undefined,
     };
-    const result = await store(to, disk, wholeOf(GRID), { lookup: forgetful });
-    assert.equal(result.counters.fresh, GRID);
-    assert.isAbove(result.counters.stored, GRID);
+    const builder = new DiskIndexBuilder(CAPACITY, GRID);
+    const { counters } = await store(to, disk, whole, { lookup: forgetful, index: builder });
+    await to.packs.finish();
+    assert.equal(counters.fresh, 3 * GRID);
+    assert.isBelow(counters.stored, 2 * GRID);
+    const map = buildExtentMap(CAPACITY, [{ kind: 'data', extents: whole }], 'free');
+    const back = await readBack(to.storage, builder.finish(map.runs));
+    assert.isTrue(back.equals(maskedTo(disk.bytes, whole)));
   });
 
   it('does nothing for no extents', async () => {
