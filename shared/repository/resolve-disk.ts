@@ -75,35 +75,48 @@ export interface ResolvedSummary {
   readonly byLayer: readonly LayerSummary[];
 }
 
-/** What is needed of one layer: its `data` that no newer one hides, and the refs that hold it. */
-interface NeededLayer {
+/** What is needed of one layer: its bytes that no newer one hides, and the refs that hold its `data`. */
+export interface NeededLayer {
   readonly disk: ChainDisk;
   readonly data: ExtentSet;
+  readonly zero: ExtentSet;
+  readonly free: ExtentSet;
+  /** In the order of the disk. */
   readonly refs: readonly number[];
 }
 
 /**
- * Resolves a chain, newest first; links below the last one that is needed are not looked at.
+ * What each link of a chain gives to the disk, newest first; links below the last one that is needed are not looked at.
  * @throws AppError `RESTORE_CHAIN_BROKEN` when a byte is in no link, or a link is of a disk of another size
  */
-export function resolveDisk(chain: readonly ChainDisk[]): ResolvedDisk {
+export function neededLayers(chain: readonly ChainDisk[]): NeededLayer[] {
   const capacityBytes = chain[0]?.index.capacityBytes ?? 0;
   const layers: NeededLayer[] = [];
-  const runs: ResolvedRun[] = [];
   let open = wholeOf(capacityBytes);
   for (const disk of chain) {
     if (open.length === 0) break;
     if (disk.index.capacityBytes !== capacityBytes) throw broken(disk, 'it is of a disk of another size', 0);
     const visible = (kind: ExtentKind): ExtentSet => intersect(open, select(disk.index, kind));
     const data = visible('data');
-    for (const extent of data) runs.push({ kind: 'data', ...extent, layer: layers.length });
-    for (const extent of visible('zero')) runs.push({ kind: 'zero', ...extent });
-    for (const extent of visible('free')) runs.push({ kind: 'free', ...extent });
-    layers.push({ disk, data, refs: neededRefs(disk.index, data) });
+    const refs = neededRefs(disk.index, data);
+    layers.push({ disk, data, zero: visible('zero'), free: visible('free'), refs });
     open = visible('same');
   }
   const hole = open[0];
   if (hole !== undefined) throw broken(chain.at(-1), 'its base is missing', hole.start);
+  return layers;
+}
+
+/** Resolves a chain, newest first. @throws AppError as `neededLayers` */
+export function resolveDisk(chain: readonly ChainDisk[]): ResolvedDisk {
+  const capacityBytes = chain[0]?.index.capacityBytes ?? 0;
+  const layers = neededLayers(chain);
+  const runs: ResolvedRun[] = [];
+  layers.forEach(({ data, zero, free }, layer) => {
+    for (const extent of data) runs.push({ kind: 'data', ...extent, layer });
+    for (const extent of zero) runs.push({ kind: 'zero', ...extent });
+    for (const extent of free) runs.push({ kind: 'free', ...extent });
+  });
   const reads = orderReads(layers);
   return {
     capacityBytes,

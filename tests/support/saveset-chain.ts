@@ -6,13 +6,21 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../shared/base/clock.ts';
 import { silentLog } from '../../shared/base/log.ts';
 import { KiB } from '../../shared/base/units.ts';
-import { type Layer, buildExtentMap, select } from '../../shared/domain/extent-map.ts';
+import { type Extent, cutOut, endOf, slice } from '../../shared/domain/extent.ts';
+import {
+  type ExtentMap,
+  type Layer,
+  buildExtentMap,
+  bytesOf,
+  select,
+} from '../../shared/domain/extent-map.ts';
 import { type ChainLink, type TaskProgress } from '../../shared/contract/ipc.ts';
-import { type DeviceHeader } from '../../shared/format/device-header.ts';
 import { DiskIndexBuilder } from '../../shared/format/disk-index-builder.ts';
+import { type DiskIndex, refCount } from '../../shared/format/disk-index.ts';
 import { type ManifestDisk, type StoredFile } from '../../shared/format/manifest.ts';
+import { segmentsOf } from '../../shared/format/segments.ts';
 import { ChunkLookup } from '../../shared/repository/chunk-lookup.ts';
-import { createDevice } from '../../shared/repository/device.ts';
+import { type NewDevice, type OpenDevice, createDevice } from '../../shared/repository/device.ts';
 import { PackWriter } from '../../shared/repository/pack-writer.ts';
 import { putDiskIndex, putFile, putManifest, seal } from '../../shared/repository/saveset-store.ts';
 import { type Storage } from '../../shared/repository/storage.ts';
@@ -24,14 +32,12 @@ import { aManifest, aManifestDisk } from '../unit/format/samples.ts';
 
 export const GRID = 16 * KiB;
 
-export interface TestDevice {
-  readonly storage: Storage;
-  readonly header: DeviceHeader;
-}
-
 /** Makes a device with small chunks. */
-export async function testDevice(storage: Storage): Promise<TestDevice> {
-  return { storage, header: await createDevice(storage, { clock: systemClock, gridBytes: GRID }) };
+export async function testDevice(
+  storage: Storage,
+  options: Omit<NewDevice, 'clock'> = {},
+): Promise<OpenDevice> {
+  return createDevice(storage, { clock: systemClock, gridBytes: GRID, ...options });
 }
 
 /** What a saveset holds of a disk: `data` is read from `source`, what no layer names is `rest`. */
@@ -58,7 +64,7 @@ export class TestChain {
 
   /** Writes and seals the next saveset. */
   async add(
-    device: TestDevice,
+    device: OpenDevice,
     parts: readonly DiskPart[],
     files: Record<string, string> = {},
   ): Promise<void> {
@@ -67,13 +73,13 @@ export class TestChain {
     const savesetId = randomBytes(8).toString('hex');
     const base = this.links[0];
     const disks: ManifestDisk[] = [];
-    for (const part of parts) disks.push(await this.#addDisk(storage, savesetId, part));
+    for (const part of parts) disks.push(await this.#addDisk(device, savesetId, part));
     const stored: StoredFile[] = [];
     for (const [name, text] of Object.entries(files)) {
-      stored.push(await putFile(storage, savesetId, name, Buffer.from(text)));
+      stored.push(await putFile(device, savesetId, name, Buffer.from(text)));
     }
     await putManifest(
-      storage,
+      device,
       aManifest({
         savesetId,
         deviceId,
@@ -83,34 +89,25 @@ export class TestChain {
         files: stored,
       }),
     );
-    await seal(storage, savesetId, { token: 7, sealedAt: '2026-01-31T12:10:00.000Z' });
-    this.links.unshift({ savesetId, device: { deviceId, name: 'tape0', path: storage.location } });
+    await seal(device, savesetId, { token: 7, sealedAt: '2026-01-31T12:10:00.000Z' });
+    this.links.unshift({ savesetId, device: { deviceId, name: 'tape0', path: storage.location, key: null } });
   }
 
-  async #addDisk(storage: Storage, savesetId: string, part: DiskPart): Promise<ManifestDisk> {
+  async #addDisk(device: OpenDevice, savesetId: string, part: DiskPart): Promise<ManifestDisk> {
     const { key = 2000, source, layers, rest } = part;
     const map = buildExtentMap(source.length, layers, rest);
-    const builder = new DiskIndexBuilder(source.length, GRID);
-    await using packs = new PackWriter(storage, savesetId, { targetBytes: 400_000 });
-    const signal = new AbortController().signal;
-    const lookup = await ChunkLookup.open(storage, signal);
-    const { zeroCells } = await storeExtents({
-      reader: readerOf(source),
-      read: select(map, 'data'),
-      pool: this.#pool,
-      lookup,
-      packs,
-      index: builder,
-      clock: systemClock,
-      signal,
-    });
+    await using packs = new PackWriter(device.storage, savesetId, { targetBytes: 400_000 });
+    const segments: StoredFile[] = [];
+    const sum = { packs: 0, chunks: 0, freeBytes: bytesOf(map, 'free') };
+    for (const extent of segmentsOf(source.length, device.header.segmentBytes)) {
+      const index = await this.#storeSegment(device, packs, { part, map, extent });
+      await packs.flush();
+      const place = { diskKey: key, layer: 0, segment: segments.length };
+      segments.push(await putDiskIndex(device, savesetId, place, index));
+      sum.packs += index.packs.length;
+      sum.chunks += refCount(index);
+    }
     await packs.finish();
-    const runs = buildExtentMap(
-      source.length,
-      [{ kind: 'zero', extents: zeroCells }, ...layersOf(map)],
-      rest,
-    ).runs;
-    const index = await putDiskIndex(storage, savesetId, key, builder.finish(runs));
     this.#updateModel(key, part, layersOf(map));
     const base = this.links[0];
     return aManifestDisk({
@@ -118,8 +115,32 @@ export class TestChain {
       label: `Hard disk ${key - 1999}`,
       capacityBytes: source.length,
       base: base === undefined || part.isFull === true ? null : { savesetId: base.savesetId },
-      index,
+      layers: [{ segments }],
+      ...sum,
     });
+  }
+
+  async #storeSegment(
+    device: OpenDevice,
+    packs: PackWriter,
+    { part, map, extent }: { part: DiskPart; map: ExtentMap; extent: Extent },
+  ): Promise<DiskIndex> {
+    const { signal } = new AbortController();
+    const builder = new DiskIndexBuilder(extent.length, device.header.gridBytes);
+    const lookup = await ChunkLookup.open(device, { signal });
+    const { zeroCells } = await storeExtents({
+      reader: readerOf(part.source),
+      read: slice(select(map, 'data'), extent.start, endOf(extent)),
+      pool: this.#pool,
+      lookup,
+      packs,
+      index: { add: (ref) => builder.add({ ...ref, start: ref.start - extent.start }) },
+      clock: systemClock,
+      signal,
+    });
+    const layers = layersOf(map).map((layer) => ({ ...layer, extents: cutOut(layer.extents, extent) }));
+    const zero: Layer = { kind: 'zero', extents: cutOut(zeroCells, extent) };
+    return builder.finish(buildExtentMap(extent.length, [zero, ...layers], part.rest).runs);
   }
 
   #updateModel(key: number, { source }: DiskPart, layers: readonly Layer[]): void {
@@ -136,24 +157,23 @@ export class TestChain {
 
 /** A task's context on `device`, with all that was reported. */
 export function testContext(
-  device: TestDevice,
+  device: OpenDevice,
   pool: CodePool,
   signal = new AbortController().signal,
 ): { context: TaskContext; reports: TaskProgress[] } {
   const reports: TaskProgress[] = [];
   const { storage, header } = device;
-  const access = { deviceId: header.deviceId, name: 'tape0', path: storage.location };
+  const access = { deviceId: header.deviceId, name: 'tape0', path: storage.location, key: null };
   const notHere = (): Promise<never> => Promise.reject(new Error('no server is asked here'));
   const context: TaskContext = {
     signal,
     clock: systemClock,
     log: silentLog,
     stream: {
+      ...device,
       access,
-      header,
-      storage,
       pool,
-      lookup: (until) => ChunkLookup.open(storage, until),
+      lookup: (until) => ChunkLookup.open(device, { signal: until }),
       forgetLookup: () => undefined,
     },
     ledger: { intent: notHere, created: notHere, removed: notHere },

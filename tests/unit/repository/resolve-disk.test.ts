@@ -18,7 +18,7 @@ function link(name: string, runs: readonly (readonly [Run['kind'], number])[], s
   });
   const builder = new DiskIndexBuilder(start, CELL);
   for (const span of cellSpans({ capacityBytes: start, runs: list }, CELL)) {
-    const offset = sameChunk ? 36 : 36 + span.start;
+    const offset = sameChunk ? 44 : 44 + span.start;
     const id = chunkIdOf(Buffer.from(`${name}${offset}`));
     const packId = Buffer.from(name.padEnd(16)).toString('hex');
     builder.add({ start: span.start, plainLength: span.length, id, packId, offset, storedLength: 100 });

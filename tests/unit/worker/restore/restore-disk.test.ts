@@ -6,18 +6,13 @@ import { KiB } from '../../../../shared/base/units.ts';
 import { type RestoreSpec } from '../../../../shared/contract/ipc.ts';
 import { type ExtentSet, normalize, wholeOf } from '../../../../shared/domain/extent.ts';
 import { openLocalStorage } from '../../../../shared/repository/storage-local.ts';
+import { cipherOf } from '../../../../shared/repository/device-cipher.ts';
+import { type OpenDevice } from '../../../../shared/repository/device.ts';
 import { MemoryStorage } from '../../../../shared/repository/storage-memory.ts';
 import { CodePool } from '../../../../worker/pipeline/thread-pool.ts';
 import { restoreDisk } from '../../../../worker/restore/restore-disk.ts';
 import { FaultyStorage } from '../../../support/faulty-storage.ts';
-import {
-  type DiskPart,
-  GRID,
-  TestChain,
-  type TestDevice,
-  testContext,
-  testDevice,
-} from '../../../support/saveset-chain.ts';
+import { type DiskPart, GRID, TestChain, testContext, testDevice } from '../../../support/saveset-chain.ts';
 import { type TempFolder, tempFolder } from '../../../support/temp.ts';
 import { codeOfAsync } from '../../format/codes.ts';
 
@@ -53,7 +48,7 @@ describe('restoreDisk', () => {
   let pool: CodePool;
   let folder: TempFolder;
   before(() => {
-    pool = new CodePool({ threads: 2, gridBytes: GRID });
+    pool = new CodePool({ threads: 2, gridBytes: GRID, cipher: cipherOf(null) });
   });
   after(() => pool[Symbol.asyncDispose]());
   beforeEach(async () => {
@@ -73,10 +68,11 @@ describe('restoreDisk', () => {
     ...more,
   });
 
-  const localDevice = (name: string): Promise<TestDevice> => testDevice(openLocalStorage(folder.file(name)));
+  const localDevice = (name: string, segmentBytes = 1024 * GRID): Promise<OpenDevice> =>
+    testDevice(openLocalStorage(folder.file(name)), { segmentBytes });
 
   /** Restores to `disk.img` and compares with the model. */
-  async function assertRestores(device: TestDevice, chain: TestChain): Promise<void> {
+  async function assertRestores(device: OpenDevice, chain: TestChain): Promise<void> {
     const { context } = testContext(device, pool);
     await restoreDisk(specOf(chain), context);
     const restored = await readFile(folder.file('disk.img'));
@@ -100,6 +96,23 @@ describe('restoreDisk', () => {
     await chain.add(here, [anIncrement()]);
     await chain.add(there, [anIncrement()]);
     await assertRestores(here, chain);
+  });
+
+  it('restores a disk of several segments, of which the last is short', async () => {
+    const device = await testDevice(new MemoryStorage(), { segmentBytes: 8 * GRID });
+    const chain = new TestChain(pool);
+    await chain.add(device, [aFull()]);
+    for (let i = 1; i < 4; i++) await chain.add(device, [anIncrement()]);
+    await assertRestores(device, chain);
+  });
+
+  it('refuses a chain over devices that describe the disk in other segments', async () => {
+    const [here, there] = [await localDevice('here'), await localDevice('there', 8 * GRID)];
+    const chain = new TestChain(pool);
+    await chain.add(there, [aFull()]);
+    await chain.add(here, [anIncrement()]);
+    const { context } = testContext(here, pool);
+    assert.equal(await codeOfAsync(restoreDisk(specOf(chain), context)), 'RESTORE_CHAIN_BROKEN');
   });
 
   it('ends the chain of a disk at the saveset where it is full', async () => {
@@ -149,21 +162,21 @@ describe('restoreDisk', () => {
   });
 
   describe('what goes wrong', () => {
-    const packsOf = async (device: TestDevice): Promise<string[]> => {
+    const packsOf = async (device: OpenDevice): Promise<string[]> => {
       const names: string[] = [];
       for await (const { name } of device.storage.list('packs')) names.push(name);
       return names;
     };
 
     /** The code it ends with; nothing of the target may be left. */
-    async function failure(device: TestDevice, spec: RestoreSpec, signal?: AbortSignal): Promise<string> {
+    async function failure(device: OpenDevice, spec: RestoreSpec, signal?: AbortSignal): Promise<string> {
       const before = await readdir(folder.path);
       const code = await codeOfAsync(restoreDisk(spec, testContext(device, pool, signal).context));
       assert.deepEqual(await readdir(folder.path), before);
       return code;
     }
 
-    async function aChain(device: TestDevice): Promise<TestChain> {
+    async function aChain(device: OpenDevice): Promise<TestChain> {
       const chain = new TestChain(pool);
       await chain.add(device, [aFull()]);
       await chain.add(device, [anIncrement()]);

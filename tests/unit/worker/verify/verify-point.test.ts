@@ -4,18 +4,13 @@ import { AppError, hasCode } from '../../../../shared/base/errors.ts';
 import { type VerifySpec } from '../../../../shared/contract/ipc.ts';
 import { wholeOf } from '../../../../shared/domain/extent.ts';
 import { readDamageMarks } from '../../../../shared/repository/damage-marks.ts';
+import { cipherOf } from '../../../../shared/repository/device-cipher.ts';
+import { type OpenDevice } from '../../../../shared/repository/device.ts';
 import { MemoryStorage } from '../../../../shared/repository/storage-memory.ts';
 import { CodePool } from '../../../../worker/pipeline/thread-pool.ts';
 import { verifyPoint } from '../../../../worker/verify/verify-point.ts';
 import { FaultyStorage } from '../../../support/faulty-storage.ts';
-import {
-  type DiskPart,
-  GRID,
-  TestChain,
-  type TestDevice,
-  testContext,
-  testDevice,
-} from '../../../support/saveset-chain.ts';
+import { type DiskPart, GRID, TestChain, testContext, testDevice } from '../../../support/saveset-chain.ts';
 import { codeOfAsync } from '../../format/codes.ts';
 
 const CELLS = 50;
@@ -39,10 +34,10 @@ const changed = (key: number, cell: number): DiskPart => ({
 describe('verifyPoint', () => {
   let pool: CodePool;
   let storage: MemoryStorage;
-  let device: TestDevice;
+  let device: OpenDevice;
   let chain: TestChain;
   before(() => {
-    pool = new CodePool({ threads: 2, gridBytes: GRID });
+    pool = new CodePool({ threads: 2, gridBytes: GRID, cipher: cipherOf(null) });
   });
   after(() => pool[Symbol.asyncDispose]());
   beforeEach(async () => {
@@ -133,8 +128,8 @@ describe('verifyPoint', () => {
   });
 
   for (const [what, name, link] of [
-    ['its index', 'disk-2000.index', 0],
-    ['the index of its base', 'disk-2000.index', 1],
+    ['its index', 'disk-2000.0.0.index', 0],
+    ['the index of its base', 'disk-2000.0.0.index', 1],
   ] as const) {
     it(`names a disk that has lost ${what}, and verifies the other`, async () => {
       flip(objectOf(link, name), 100);
@@ -145,6 +140,18 @@ describe('verifyPoint', () => {
       assert.deepEqual([...new Set(reports.map((report) => report.what))], ['disk 2001 "Hard disk 2"']);
     });
   }
+
+  it('names the bytes of the disk, not of the segment', async () => {
+    device = await testDevice((storage = new MemoryStorage()), { segmentBytes: 20 * GRID });
+    chain = new TestChain(pool);
+    await chain.add(device, [wholeDisk(2000)]);
+    const { reports, context } = testContext(device, pool);
+    await verifyPoint(spec(), context);
+    assert.equal(reports.at(-1)?.doneBytes, CAPACITY);
+    for (const name of packs().slice(-1)) storage.objects.delete(name);
+    const { facts } = await failure();
+    assert.match(String(facts['ranges']), new RegExp(`-${CAPACITY - 1}$`));
+  });
 
   it('names a manifest or a seal that is lost', async () => {
     storage.objects.delete(objectOf(1, 'manifest.json'));
