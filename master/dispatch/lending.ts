@@ -40,7 +40,7 @@ function lendAll(floor: Floor, deviceId: string, listen: Listen): void {
 }
 
 function start(floor: Floor, run: ActiveRun, deviceId: string, listen: Listen): void {
-  const { registry, forge, catalog, config, clock, log } = floor.options;
+  const { registry, forge, keeper, catalog, config, clock, log } = floor.options;
   const device = catalog.devices.byId(deviceId);
   invariant(device !== undefined, 'a run names devices of the catalog', { deviceId });
   const lease = registry.lend(deviceId, run.runId);
@@ -48,7 +48,10 @@ function start(floor: Floor, run: ActiveRun, deviceId: string, listen: Listen): 
     const process = forge.fork();
     const link = new WorkerLink({
       process,
-      open: { device: deviceAccess(device), threads: threadsFor(floor, run) },
+      open: async () => ({
+        device: await keeper.withKey(deviceAccess(device)),
+        threads: threadsFor(floor, run),
+      }),
       heartbeatMs: config.heartbeatMs,
       silenceMs: config.workerSilenceMs,
       startMs: config.workerStartMs,

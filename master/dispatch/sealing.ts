@@ -4,7 +4,7 @@
  *
  *   1. catalog: task and saveset are `sealing`           a crash here: the next start does 2 to 4, or gives the saveset up
  *   2. device: manifest is read back and compared with what was reported and with whom we gave the task
- *   3. device: seal.json is written                      a crash here: the next start finds the seal and does 4
+ *   3. device: seal.json is written, the attempt ends    a crash here: the next start seals once more, and does 4
  *   4. catalog: saveset is `sealed`, with its disks      only now it is a base, restorable, a success
  */
 import { type Clock, isoTime } from '../../shared/base/clock.ts';
@@ -37,9 +37,8 @@ export async function sealSaveset(context: SealingContext, claim: SealClaim): Pr
   const { device, savesetId, token } = claim;
   const stored = await keeper.read(device, savesetId);
   checkClaim(stored, claim);
-  if (!(await keeper.isSealed(device, savesetId))) {
-    await keeper.seal(device, savesetId, { token, sealedAt: isoTime(clock.nowMs()) });
-  }
+  // Also when it is sealed already: a crash may have come between the seal and the end of the attempt.
+  await keeper.seal(device, savesetId, { token, sealedAt: isoTime(clock.nowMs()) });
   catalog.transact(() => catalog.savesets.setSealed(stored.record, stored.disks));
   return stored;
 }

@@ -14,6 +14,7 @@ import { ChunkReader } from '../../shared/repository/chunk-reader.ts';
 import { PackWriter } from '../../shared/repository/pack-writer.ts';
 import { type ChainDisk, resolveDisk, summarize } from '../../shared/repository/resolve-disk.ts';
 import { MemoryStorage } from '../../shared/repository/storage-memory.ts';
+import { onStorage } from '../support/open-devices.ts';
 import { store } from '../unit/repository/chunks.ts';
 
 const CAPACITY = 40_000;
@@ -63,7 +64,7 @@ async function restore(storage: MemoryStorage, chain: readonly ChainDisk[]): Pro
   const disk = new Uint8Array(CAPACITY);
   const times = new Uint8Array(CAPACITY);
   const resolved = resolveDisk(chain);
-  await using reader = new ChunkReader(storage);
+  await using reader = new ChunkReader(onStorage(storage));
   const options = { signal: new AbortController().signal, concurrency: 2 };
   await reader.readMany(resolved.reads, options, (read, bytes) => {
     assert.deepEqual(Buffer.from(chunkIdOf(bytes)), Buffer.from(read.id));

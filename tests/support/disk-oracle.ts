@@ -14,6 +14,7 @@ import {
 } from '../../shared/domain/extent.ts';
 import { CHUNK_HEADER_BYTES } from '../../shared/format/pack.ts';
 import { readDirectory } from '../../shared/repository/pack-directories.ts';
+import { clearCipher } from './open-devices.ts';
 import { decodeRecord } from '../../shared/repository/decode-record.ts';
 import { type Storage } from '../../shared/repository/storage.ts';
 import { type DiskFixture, type DiskState, type VolumeState, loadDisk, patchesBetween } from './fixtures.ts';
@@ -105,7 +106,7 @@ export async function markersOnDevice(storage: Storage): Promise<ReadonlySet<str
     for (const entry of await readDirectory(storage, { packId, lengthBytes })) {
       const end = entry.offset + CHUNK_HEADER_BYTES + entry.storedLength;
       const plain = Buffer.alloc(entry.plainLength);
-      decodeRecord(pack.subarray(entry.offset, end), entry, plain);
+      decodeRecord(clearCipher, pack.subarray(entry.offset, end), entry, plain);
       for (const marker of markersIn(plain)) found.add(marker);
     }
   }

@@ -52,7 +52,7 @@ async function ask(message: object): Promise<Reply> {
 async function open(device: { path: string; deviceId: string }, heartbeatMs: number): Promise<void> {
   folder = path.dirname(device.path);
   try {
-    await openDevice(openLocalStorage(device.path), device.deviceId);
+    await openDevice(openLocalStorage(device.path), { expectDeviceId: device.deviceId });
   } catch (error) {
     send({ type: 'open-failed', error: toWireError(error) });
     return;
@@ -111,7 +111,10 @@ async function backup(spec: BackupSpec): Promise<TaskOutcome> {
   if (vm.name.startsWith('fails-once') && attempt === 1) {
     return outcome('failed', new AppError('VSPHERE_BUSY', 'Another task works on the VM'));
   }
-  const { sha256, lengthBytes } = await putManifest(openLocalStorage(spec.device.path), manifestOf(spec));
+  const { sha256, lengthBytes } = await putManifest(
+    await openDevice(openLocalStorage(spec.device.path)),
+    manifestOf(spec),
+  );
   const saveset = { savesetId: spec.savesetId, manifestSha256: sha256, manifestBytes: lengthBytes };
   return { ...outcome('ok'), saveset };
 }
@@ -157,6 +160,8 @@ function manifestOf(spec: BackupSpec): Manifest {
     version: 1,
     producer: { product: 'fake worker', version: '0' },
     ...{ savesetId, deviceId: device.deviceId, runId, taskId, attempt, token, jobName },
+    job: null,
+    standsFor: [],
     type: spec.options.type === 'auto' ? 'full' : spec.options.type,
     base: base === null ? null : { savesetId: base.savesetId, deviceId: base.device.deviceId },
     createdAt: at,

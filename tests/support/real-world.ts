@@ -13,6 +13,7 @@ import { type JobBody, type PointView, type RunView, type ServerBody } from '../
 import { type Config, parseConfig } from '../../shared/contract/config.ts';
 import { type RequestedType } from '../../shared/domain/backup-type.ts';
 import { type Manifest } from '../../shared/format/manifest.ts';
+import { type OpenDevice, openDevice } from '../../shared/repository/device.ts';
 import { readSealedManifest } from '../../shared/repository/saveset-store.ts';
 import { openLocalStorage } from '../../shared/repository/storage-local.ts';
 import { type Storage } from '../../shared/repository/storage.ts';
@@ -165,8 +166,13 @@ export class RealWorld implements AsyncDisposable {
     return openLocalStorage(this.file(device));
   }
 
-  manifest(savesetId: string, device = 'tape0'): Promise<Manifest> {
-    return readSealedManifest(this.storage(device), savesetId);
+  /** A device in clear, open. */
+  open(device = 'tape0'): Promise<OpenDevice> {
+    return openDevice(this.storage(device));
+  }
+
+  async manifest(savesetId: string, device = 'tape0'): Promise<Manifest> {
+    return readSealedManifest(await this.open(device), savesetId);
   }
 
   /** Nothing is left on the server, and the ledger does not name anything either. */

@@ -128,12 +128,12 @@ describe('a full backup of six machines, and its restore', function () {
     const nvram = files.find(({ name }) => name.endsWith('nvram'));
     assert.isDefined(config);
     assert.isDefined(nvram);
-    const text = Buffer.from(await readStored(world.storage(), savesetId, config)).toString();
+    const text = Buffer.from(await readStored(await world.open(), savesetId, config)).toString();
     assert.doesNotThrow(() => void JSON.parse(text));
     assert.include(text, 'db01');
     const datastore = world.sim.datastoreDirs['ds2']!;
     const original = await readFile(`${datastore}/db01/db01.nvram`);
-    assert.isTrue(original.equals(await readStored(world.storage(), savesetId, nvram)));
+    assert.isTrue(original.equals(await readStored(await world.open(), savesetId, nvram)));
   });
 
   it('stores no deleted file of an NTFS volume, in no chunk of the device', async () => {

@@ -18,7 +18,7 @@ import {
   writeChunkHeader,
 } from '../../../shared/format/pack.ts';
 import { codeOf } from './codes.ts';
-import { PACK_ID, aPack } from './samples.ts';
+import { PACK_ID, SAVESET_ID, aPack } from './samples.ts';
 
 const ONE = Buffer.from('first chunk');
 const TWO = Buffer.from('second, a little longer');
@@ -38,9 +38,10 @@ function readEnd(bytes: Uint8Array, packId = PACK_ID): PackEntry[] {
 }
 
 describe('decodePackHeader', () => {
-  const header = encodePackHeader(PACK_ID);
+  const ids = { packId: PACK_ID, attemptId: SAVESET_ID };
+  const header = encodePackHeader(ids);
 
-  it('gives the pack id', () => assert.equal(decodePackHeader(header, 'pack'), PACK_ID));
+  it('gives the pack and its attempt', () => assert.deepEqual(decodePackHeader(header, 'pack'), ids));
 
   it('refuses every cut-off and every flipped bit', () => {
     for (let length = 0; length < header.length; length++) {
@@ -62,22 +63,26 @@ describe('decodePackHeader', () => {
 
   it('leaves later versions and unknown flags alone', () => {
     assert.equal(
-      codeOf(() => decodePackHeader(patched(header, 8, 2, 32), 'pack')),
+      codeOf(() => decodePackHeader(patched(header, 8, 2, 40), 'pack')),
       'FORMAT_VERSION_UNKNOWN',
     );
     assert.equal(
-      codeOf(() => decodePackHeader(patched(header, 12, 1, 32), 'pack')),
+      codeOf(() => decodePackHeader(patched(header, 12, 1, 40), 'pack')),
       'FORMAT_VERSION_UNKNOWN',
     );
     assert.equal(
-      codeOf(() => decodePackHeader(patched(header, 8, 0, 32), 'pack')),
+      codeOf(() => decodePackHeader(patched(header, 8, 0, 40), 'pack')),
       'FORMAT_INVALID',
     );
   });
 
   it('is not made of an id that is none', () => {
     assert.equal(
-      codeOf(() => encodePackHeader('abc')),
+      codeOf(() => encodePackHeader({ ...ids, packId: 'abc' })),
+      'FORMAT_INVALID',
+    );
+    assert.equal(
+      codeOf(() => encodePackHeader({ ...ids, attemptId: PACK_ID })),
       'FORMAT_INVALID',
     );
   });
@@ -105,13 +110,21 @@ describe('decodeChunkHeader', () => {
     }
   });
 
-  it('leaves unknown codecs and encrypted chunks alone', () => {
-    for (const field of [2, 0x100, 0x101]) {
+  it('leaves unknown codecs and flags alone', () => {
+    for (const field of [3, 0x200, 0x301, 0x10000]) {
       assert.equal(
-        codeOf(() => decodeChunkHeader(patched(header, 4, field, 48), 'record')),
+        codeOf(() => decodeChunkHeader(patched(header, 4, field, 52), 'record')),
         'FORMAT_VERSION_UNKNOWN',
       );
     }
+  });
+
+  it('tells an encrypted payload from one in clear', () => {
+    const into = new Uint8Array(CHUNK_HEADER_BYTES);
+    const fields = { id: new Uint8Array(32), codec: 'none', plainLength: 5, storedLength: 49 } as const;
+    writeChunkHeader(into, { ...fields, isEncrypted: true, payloadCrc: 7 });
+    const { isEncrypted, payloadCrc } = decodeChunkHeader(into, 'record');
+    assert.deepEqual({ isEncrypted, payloadCrc }, { isEncrypted: true, payloadCrc: 7 });
   });
 
   const impossible = [
@@ -121,11 +134,15 @@ describe('decodeChunkHeader', () => {
     [5, 6, 'none'],
     [MAX_CHUNK_BYTES + 1, 100, 'zstd'],
     [MAX_CHUNK_BYTES, MAX_STORED_BYTES + 1, 'zstd'],
+    [5, 5, 'none', true],
+    [5, 44, 'zstd', true],
+    [5, 50, 'none', true],
   ] as const;
-  for (const [plainLength, storedLength, codec] of impossible) {
-    it(`refuses ${plainLength} plain bytes stored in ${storedLength} by ${codec}`, () => {
+  for (const [plainLength, storedLength, codec, isEncrypted = false] of impossible) {
+    it(`refuses ${plainLength} plain bytes stored in ${storedLength} by ${codec}${isEncrypted ? ', encrypted' : ''}`, () => {
       const into = new Uint8Array(CHUNK_HEADER_BYTES);
-      writeChunkHeader(into, { id: new Uint8Array(32), codec, plainLength, storedLength });
+      const fields = { id: new Uint8Array(32), codec, isEncrypted, plainLength, storedLength };
+      writeChunkHeader(into, { ...fields, payloadCrc: 0 });
       assert.equal(
         codeOf(() => decodeChunkHeader(into, 'record')),
         'FORMAT_INVALID',

@@ -1,4 +1,5 @@
 /** Small sound objects of a device, for tests of the format. */
+import { crc32 } from 'node:zlib';
 import { chunkIdOf } from '../../../shared/format/hash.ts';
 import { type DiskIndex } from '../../../shared/format/disk-index.ts';
 import { DiskIndexBuilder } from '../../../shared/format/disk-index-builder.ts';
@@ -14,14 +15,15 @@ const SHA = 'ab'.repeat(32);
 
 /** A pack with these plain chunks, stored as they are. */
 export function aPack(...chunks: readonly Uint8Array[]): { bytes: Uint8Array; entries: PackEntry[] } {
-  const parts = [encodePackHeader(PACK_ID)];
+  const parts = [encodePackHeader({ packId: PACK_ID, attemptId: SAVESET_ID })];
   const entries: PackEntry[] = [];
   let offset = parts[0]!.length;
   for (const plain of chunks) {
     const lengths = { plainLength: plain.length, storedLength: plain.length };
-    const entry = { id: chunkIdOf(plain), codec: 'none' as const, ...lengths, offset };
+    const coding = { codec: 'none' as const, isEncrypted: false };
+    const entry = { id: chunkIdOf(plain), ...coding, ...lengths, offset };
     const header = new Uint8Array(CHUNK_HEADER_BYTES);
-    writeChunkHeader(header, entry);
+    writeChunkHeader(header, { ...entry, payloadCrc: crc32(plain) });
     parts.push(header, plain);
     entries.push(entry);
     offset += header.length + plain.length;

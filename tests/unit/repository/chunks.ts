@@ -1,9 +1,10 @@
 /** Chunks for tests, and the short way to store them. */
 import { randomBytes } from 'node:crypto';
 import { type ChunkAddress } from '../../../shared/format/disk-index.ts';
-import { chunkIdOf } from '../../../shared/format/hash.ts';
-import { compress } from '../../../shared/repository/compression.ts';
+import { SEALED_PAYLOAD_EXTRA_BYTES } from '../../../shared/format/pack.ts';
+import { codeChunk } from '../../../shared/repository/code-chunk.ts';
 import { type PackWriter } from '../../../shared/repository/pack-writer.ts';
+import { clearCipher } from '../../support/open-devices.ts';
 
 /** Bytes that do not shrink. */
 export const noise = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -13,10 +14,13 @@ export const text = (seed: number, length: number): Uint8Array =>
   new Uint8Array(Buffer.alloc(length, `chunk number ${seed}; `));
 
 /** Stores a chunk the way a backup does. */
-export async function store(packs: PackWriter, plain: Uint8Array): Promise<ChunkAddress> {
-  const id = chunkIdOf(plain);
-  const into = new Uint8Array(plain.length);
-  const { codec, length } = compress(plain, into);
-  const payload = codec === 'none' ? plain : into.subarray(0, length);
-  return { id, ...(await packs.append({ id, codec, plainLength: plain.length, payload })) };
+export async function store(
+  packs: PackWriter,
+  plain: Uint8Array,
+  cipher = clearCipher,
+): Promise<ChunkAddress> {
+  const id = cipher.chunkId(plain);
+  const into = new Uint8Array(plain.length + SEALED_PAYLOAD_EXTRA_BYTES);
+  const coded = codeChunk(cipher, id, plain, into);
+  return { id, ...(await packs.append({ id, ...coded, plainLength: plain.length })) };
 }

@@ -11,12 +11,13 @@ import { PackWriter } from '../../../shared/repository/pack-writer.ts';
 import { MemoryStorage } from '../../../shared/repository/storage-memory.ts';
 import { type Storage } from '../../../shared/repository/storage.ts';
 import { FaultyStorage } from '../../support/faulty-storage.ts';
+import { onStorage } from '../../support/open-devices.ts';
 import { codeOf, codeOfAsync } from '../format/codes.ts';
 import { noise, store, text } from './chunks.ts';
 
 const SAVESET = '00112233445566aa';
 const signal = new AbortController().signal;
-const open = (storage: Storage): Promise<ChunkLookup> => ChunkLookup.open(storage, { signal });
+const open = (storage: Storage): Promise<ChunkLookup> => ChunkLookup.open(onStorage(storage), { signal });
 const plains = [noise(1000), text(1, 100_000), noise(50_000), text(2, 3), text(3, 1_048_576)];
 
 async function stored(storage: Storage, chunks = plains, targetBytes = 2 ** 26): Promise<ChunkAddress[]> {
@@ -107,7 +108,7 @@ describe('PackWriter', () => {
     const many = Array.from({ length: 12 }, (_, i) => noise(i * 90_000 + 1));
     const refs = await Promise.all(many.map((plain) => store(packs, plain)));
     await packs.finish();
-    await using reader = new ChunkReader(storage);
+    await using reader = new ChunkReader(onStorage(storage));
     const read = await readAll(reader, refs);
     assert.equal(read.size, 12);
     for (const [id, got] of read) assert.equal(got, id);
@@ -175,7 +176,7 @@ describe('recoverDirectory', () => {
     const whole = storage.objects.get(name)!;
     const pack = { packId: refs[0]!.packId, lengthBytes: whole.length };
     const offsets = async (): Promise<number[]> =>
-      (await recoverDirectory(storage, pack, signal)).map(({ offset }) => offset);
+      (await recoverDirectory(onStorage(storage), pack, signal)).map(({ offset }) => offset);
     assert.deepEqual(
       await offsets(),
       refs.map(({ offset }) => offset),
@@ -186,7 +187,9 @@ describe('recoverDirectory', () => {
       refs.filter((_, i) => i < 2 || i > 5).map(({ offset }) => offset),
     );
     assert.equal(
-      await codeOfAsync(recoverDirectory(storage, pack, AbortSignal.abort(new AppError('CANCELLED', 'x')))),
+      await codeOfAsync(
+        recoverDirectory(onStorage(storage), pack, AbortSignal.abort(new AppError('CANCELLED', 'x'))),
+      ),
       'CANCELLED',
     );
   }).timeout(20_000);
@@ -198,8 +201,8 @@ describe('recoverDirectory', () => {
     for (let length = 0; length < whole.length; length += 101) {
       storage.objects.set(packName(refs[0]!.packId), whole.subarray(0, length));
       const pack = { packId: refs[0]!.packId, lengthBytes: length };
-      const expected = refs.filter((ref) => ref.offset + 52 + ref.storedLength <= length).length;
-      assert.equal((await recoverDirectory(storage, pack, signal)).length, expected);
+      const expected = refs.filter((ref) => ref.offset + 56 + ref.storedLength <= length).length;
+      assert.equal((await recoverDirectory(onStorage(storage), pack, signal)).length, expected);
     }
   });
 });
@@ -208,7 +211,7 @@ describe('ChunkReader', () => {
   it('reads chunks one by one and many together', async () => {
     const storage = new MemoryStorage();
     const refs = await stored(storage, plains, 40_000);
-    await using reader = new ChunkReader(storage);
+    await using reader = new ChunkReader(onStorage(storage));
     for (const [i, ref] of refs.entries()) {
       const into = new Uint8Array(ref.plainLength);
       await reader.read(ref, into);
@@ -223,7 +226,7 @@ describe('ChunkReader', () => {
     const storage = new MemoryStorage();
     const refs = await stored(storage);
     damage(storage, refs[1]!);
-    await using reader = new ChunkReader(storage, () => open(storage));
+    await using reader = new ChunkReader(onStorage(storage), () => open(storage));
     assert.equal(await codeOfAsync(readAll(reader, refs)), 'REPO_CHUNK_DAMAGED');
     const lost: string[] = [];
     let sound = 0;
@@ -245,7 +248,7 @@ describe('ChunkReader', () => {
     const refs = await stored(storage);
     await stored(storage);
     damage(storage, refs[0]!);
-    await using reader = new ChunkReader(storage, () => open(storage));
+    await using reader = new ChunkReader(onStorage(storage), () => open(storage));
     for (const [id, got] of await readAll(reader, refs)) assert.equal(got, id);
     assert.equal(reader.detours, 1);
     await storage.remove(packName(refs[0]!.packId));
@@ -258,7 +261,7 @@ describe('ChunkReader', () => {
     const refs = await stored(storage);
     const wrong = { ...refs[0]!, id: refs[2]!.id };
     const into = new Uint8Array(2_000_000);
-    await using alone = new ChunkReader(storage);
+    await using alone = new ChunkReader(onStorage(storage));
     assert.equal(await codeOfAsync(alone.read(wrong, into)), 'REPO_CHUNK_DAMAGED');
     for (const change of [{ offset: 10 ** 9 }, { storedLength: 2 ** 32 - 1 }, { plainLength: 999 }]) {
       assert.equal(await codeOfAsync(alone.read({ ...refs[0]!, ...change }, into)), 'REPO_CHUNK_DAMAGED');
@@ -278,13 +281,15 @@ describe('ChunkReader', () => {
     const refs = await stored(memory);
     const error = (): AppError => new AppError('REPO_READ_FAILED', 'Cannot read');
     const once = new FaultyStorage(memory, { call: 'readRange', times: 1, error });
-    await using reader = new ChunkReader(once);
+    await using reader = new ChunkReader(onStorage(once));
     assert.equal((await readAll(reader, refs)).size, refs.length);
     once.assertHit();
-    await using failing = new ChunkReader(new FaultyStorage(memory, { call: 'readRange', error }));
+    await using failing = new ChunkReader(onStorage(new FaultyStorage(memory, { call: 'readRange', error })));
     assert.equal(await codeOfAsync(readAll(failing, refs)), 'REPO_READ_FAILED');
     const offline = (): AppError => new AppError('DEVICE_OFFLINE', 'Cannot read');
-    await using gone = new ChunkReader(new FaultyStorage(memory, { call: 'readRange', error: offline }));
+    await using gone = new ChunkReader(
+      onStorage(new FaultyStorage(memory, { call: 'readRange', error: offline })),
+    );
     assert.equal(await codeOfAsync(readAll(gone, refs)), 'DEVICE_OFFLINE');
     assert.equal(await codeOfAsync(gone.read(refs[0]!, new Uint8Array(9999))), 'DEVICE_OFFLINE');
   });
@@ -292,7 +297,7 @@ describe('ChunkReader', () => {
   it('stops when it is told to, and passes on what its receiver throws', async () => {
     const storage = new MemoryStorage();
     const refs = await stored(storage);
-    await using reader = new ChunkReader(storage);
+    await using reader = new ChunkReader(onStorage(storage));
     const stopped = AbortSignal.abort(new AppError('CANCELLED', 'Restore was cancelled'));
     const options = { signal: stopped, concurrency: 2 };
     assert.equal(await codeOfAsync(reader.readMany(refs, options, () => undefined)), 'CANCELLED');

@@ -7,28 +7,37 @@ import * as store from '../../../shared/repository/saveset-store.ts';
 import { MemoryStorage } from '../../../shared/repository/storage-memory.ts';
 import { type Storage } from '../../../shared/repository/storage.ts';
 import { FaultyStorage } from '../../support/faulty-storage.ts';
+import { onStorage } from '../../support/open-devices.ts';
 import { codeOfAsync } from '../format/codes.ts';
 import { SAVESET_ID, aDiskIndex, aManifest, aManifestDisk } from '../format/samples.ts';
 
 const by = { token: 7, sealedAt: '2026-01-31T12:10:00.000Z' };
+const PLACE = { diskKey: 2000, layer: 0, segment: 0 };
 const FOLDER = `savesets/${SAVESET_ID}`;
 
 /** A whole saveset without its seal. */
 async function written(storage: Storage, changes: Partial<Manifest> = {}): Promise<Manifest> {
-  const index = await store.putDiskIndex(storage, SAVESET_ID, 2000, aDiskIndex());
-  const file = await store.putFile(storage, SAVESET_ID, 'vm-config.json', Buffer.from('{}'));
-  const manifest = aManifest({ disks: [aManifestDisk({ index })], files: [file], ...changes });
-  await store.putManifest(storage, manifest);
+  const index = await store.putDiskIndex(onStorage(storage), SAVESET_ID, PLACE, aDiskIndex());
+  const file = await store.putFile(onStorage(storage), SAVESET_ID, 'vm-config.json', Buffer.from('{}'));
+  const manifest = aManifest({
+    disks: [aManifestDisk({ layers: [{ segments: [index] }] })],
+    files: [file],
+    ...changes,
+  });
+  await store.putManifest(onStorage(storage), manifest);
   return manifest;
 }
 
 describe('createDevice', () => {
   it('makes a device that can be opened by its id', async () => {
     const storage = new MemoryStorage();
-    const header = await createDevice(storage, { clock: systemClock });
-    assert.deepEqual(await openDevice(storage, header.deviceId), header);
+    const { header } = await createDevice(storage, { clock: systemClock });
+    assert.deepEqual((await openDevice(storage, { expectDeviceId: header.deviceId })).header, header);
     assert.equal(header.gridBytes, 1_048_576);
-    assert.equal(await codeOfAsync(openDevice(storage, 'ab'.repeat(16))), 'REPO_WRONG_DEVICE');
+    assert.equal(
+      await codeOfAsync(openDevice(storage, { expectDeviceId: 'ab'.repeat(16) })),
+      'REPO_WRONG_DEVICE',
+    );
     assert.equal(await codeOfAsync(createDevice(storage, { clock: systemClock })), 'REPO_OBJECT_EXISTS');
   });
 
@@ -53,12 +62,15 @@ describe('seal', () => {
   it('makes a restore point of a whole saveset, once and for all', async () => {
     const storage = new MemoryStorage();
     const manifest = await written(storage);
-    assert.equal(await codeOfAsync(store.readSealedManifest(storage, SAVESET_ID)), 'REPO_OBJECT_MISSING');
+    assert.equal(
+      await codeOfAsync(store.readSealedManifest(onStorage(storage), SAVESET_ID)),
+      'REPO_OBJECT_MISSING',
+    );
     assert.isFalse(await store.isSealed(storage, SAVESET_ID));
-    await store.seal(storage, SAVESET_ID, by);
-    await store.seal(storage, SAVESET_ID, { ...by, sealedAt: '2026-01-31T12:11:00.000Z' });
+    await store.seal(onStorage(storage), SAVESET_ID, by);
+    await store.seal(onStorage(storage), SAVESET_ID, { ...by, sealedAt: '2026-01-31T12:11:00.000Z' });
     assert.isTrue(await store.isSealed(storage, SAVESET_ID));
-    assert.deepEqual(await store.readSealedManifest(storage, SAVESET_ID), manifest);
+    assert.deepEqual(await store.readSealedManifest(onStorage(storage), SAVESET_ID), manifest);
     const sealed: string[] = [];
     for await (const id of store.listSealed(storage)) sealed.push(id);
     assert.deepEqual(sealed, [SAVESET_ID]);
@@ -67,32 +79,38 @@ describe('seal', () => {
   it('refuses the manifest of another attempt', async () => {
     const storage = new MemoryStorage();
     await written(storage);
-    assert.equal(await codeOfAsync(store.seal(storage, SAVESET_ID, { ...by, token: 8 })), 'IPC_FENCED');
+    assert.equal(
+      await codeOfAsync(store.seal(onStorage(storage), SAVESET_ID, { ...by, token: 8 })),
+      'IPC_FENCED',
+    );
   });
 
   it('refuses a saveset whose files are gone or shorter', async () => {
     const storage = new MemoryStorage();
     await written(storage);
-    const name = `${FOLDER}/disk-2000.index`;
+    const name = `${FOLDER}/disk-2000.0.0.index`;
     const bytes = storage.objects.get(name)!;
     storage.objects.set(name, bytes.subarray(1));
-    assert.equal(await codeOfAsync(store.seal(storage, SAVESET_ID, by)), 'FORMAT_INVALID');
+    assert.equal(await codeOfAsync(store.seal(onStorage(storage), SAVESET_ID, by)), 'FORMAT_INVALID');
     storage.objects.delete(name);
-    assert.equal(await codeOfAsync(store.seal(storage, SAVESET_ID, by)), 'REPO_OBJECT_MISSING');
+    assert.equal(await codeOfAsync(store.seal(onStorage(storage), SAVESET_ID, by)), 'REPO_OBJECT_MISSING');
     assert.isFalse(await store.isSealed(storage, SAVESET_ID));
   });
 
   it('does not let a changed manifest pass under an old seal', async () => {
     const storage = new MemoryStorage();
     await written(storage);
-    await store.seal(storage, SAVESET_ID, by);
+    await store.seal(onStorage(storage), SAVESET_ID, by);
     await storage.remove(`${FOLDER}/manifest.json`);
-    await store.putManifest(storage, aManifest({ jobName: 'other', disks: [] }));
-    assert.equal(await codeOfAsync(store.readSealedManifest(storage, SAVESET_ID)), 'FORMAT_INVALID');
-    assert.equal(await codeOfAsync(store.seal(storage, SAVESET_ID, by)), 'REPO_OBJECT_EXISTS');
+    await store.putManifest(onStorage(storage), aManifest({ jobName: 'other', disks: [] }));
+    assert.equal(
+      await codeOfAsync(store.readSealedManifest(onStorage(storage), SAVESET_ID)),
+      'FORMAT_INVALID',
+    );
+    assert.equal(await codeOfAsync(store.seal(onStorage(storage), SAVESET_ID, by)), 'REPO_OBJECT_EXISTS');
     const full = (): AppError => new AppError('DEVICE_FULL', 'Cannot write');
     const failing = new FaultyStorage(storage, { call: 'put', error: full });
-    assert.equal(await codeOfAsync(store.seal(failing, SAVESET_ID, by)), 'DEVICE_FULL');
+    assert.equal(await codeOfAsync(store.seal(onStorage(failing), SAVESET_ID, by)), 'DEVICE_FULL');
   });
 
   it('refuses a manifest that lies in the folder of another saveset', async () => {
@@ -102,7 +120,10 @@ describe('seal', () => {
       'savesets/ffffffffffffffff/manifest.json',
       storage.objects.get(`${FOLDER}/manifest.json`)!,
     );
-    assert.equal(await codeOfAsync(store.readManifest(storage, 'ffffffffffffffff')), 'FORMAT_INVALID');
+    assert.equal(
+      await codeOfAsync(store.readManifest(onStorage(storage), 'ffffffffffffffff')),
+      'FORMAT_INVALID',
+    );
   });
 });
 
@@ -110,16 +131,26 @@ describe('readDiskIndex', () => {
   it('gives the index that the manifest names, and no other', async () => {
     const storage = new MemoryStorage();
     const disk = (await written(storage)).disks[0]!;
-    const index = await store.readDiskIndex(storage, SAVESET_ID, disk);
+    const index = await store.readDiskIndex(onStorage(storage), SAVESET_ID, disk, PLACE);
     assert.deepEqual(index.runs, aDiskIndex().runs);
+    const file = disk.layers[0]!.segments[0]!;
+    const named = (changes: Partial<typeof file>) => ({
+      ...disk,
+      layers: [{ segments: [{ ...file, ...changes }] }],
+    });
     const wrong = [
       { ...disk, capacityBytes: 4096 },
-      { ...disk, index: { ...disk.index, sha256: 'ab'.repeat(32) } },
-      { ...disk, index: { ...disk.index, lengthBytes: disk.index.lengthBytes + 1 } },
-      { ...disk, index: { ...disk.index, lengthBytes: 10 } },
+      { ...disk, capacityBytes: 2 ** 41 },
+      { ...disk, layers: [] },
+      named({ sha256: 'ab'.repeat(32) }),
+      named({ lengthBytes: file.lengthBytes + 1 }),
+      named({ lengthBytes: 10 }),
     ];
     for (const other of wrong) {
-      assert.equal(await codeOfAsync(store.readDiskIndex(storage, SAVESET_ID, other)), 'FORMAT_INVALID');
+      assert.equal(
+        await codeOfAsync(store.readDiskIndex(onStorage(storage), SAVESET_ID, other, PLACE)),
+        'FORMAT_INVALID',
+      );
     }
   });
 
@@ -127,10 +158,13 @@ describe('readDiskIndex', () => {
     const storage = new MemoryStorage();
     const error = (): AppError => new AppError('DEVICE_FULL', 'Cannot write');
     const full = new FaultyStorage(storage, { call: 'append', after: 2, error });
-    assert.equal(await codeOfAsync(store.putDiskIndex(full, SAVESET_ID, 1, aDiskIndex())), 'DEVICE_FULL');
+    assert.equal(
+      await codeOfAsync(store.putDiskIndex(onStorage(full), SAVESET_ID, PLACE, aDiskIndex())),
+      'DEVICE_FULL',
+    );
     full.assertHit();
     assert.equal(storage.objects.size, 0);
-    await store.putDiskIndex(storage, SAVESET_ID, 1, aDiskIndex());
+    await store.putDiskIndex(onStorage(storage), SAVESET_ID, PLACE, aDiskIndex());
   });
 });
 
@@ -139,7 +173,7 @@ describe('putManifest', () => {
     const storage = new MemoryStorage();
     const lying = new FaultyStorage(storage);
     lying.readWhole = () => Promise.resolve(new Uint8Array(5));
-    assert.equal(await codeOfAsync(store.putManifest(lying, aManifest())), 'FORMAT_INVALID');
+    assert.equal(await codeOfAsync(store.putManifest(onStorage(lying), aManifest())), 'FORMAT_INVALID');
   });
 });
 
@@ -156,7 +190,7 @@ describe('discardAttempt', () => {
   it('never removes a restore point', async () => {
     const storage = new MemoryStorage();
     await written(storage);
-    await store.seal(storage, SAVESET_ID, by);
+    await store.seal(onStorage(storage), SAVESET_ID, by);
     assert.equal(await codeOfAsync(store.discardAttempt(storage, SAVESET_ID)), 'REPO_OBJECT_EXISTS');
     assert.isTrue(await store.isSealed(storage, SAVESET_ID));
   });

@@ -5,6 +5,7 @@ import { AppError } from '../../../shared/base/errors.ts';
 import { type BackupSpec, type ChainLink, type TaskSpec } from '../../../shared/contract/ipc.ts';
 import { createDevice } from '../../../shared/repository/device.ts';
 import { readSealedManifest, seal } from '../../../shared/repository/saveset-store.ts';
+import { openLocalDevice } from '../../../worker/open-local-device.ts';
 import { openLocalStorage } from '../../../shared/repository/storage-local.ts';
 import { LoopWorker } from '../../support/loop-worker.ts';
 import { type TempFolder, tempFolder } from '../../support/temp.ts';
@@ -24,8 +25,8 @@ describe('TaskLoop', function () {
   before(async () => {
     temp = await tempFolder();
     const path = temp.file('tape0');
-    const header = await createDevice(openLocalStorage(path), { clock: systemClock });
-    device = { deviceId: header.deviceId, name: 'tape0', path };
+    const { header } = await createDevice(openLocalStorage(path), { clock: systemClock });
+    device = { deviceId: header.deviceId, name: 'tape0', path, key: null };
     sim = await SimProcess.start({
       datastores: [{ name: 'ds1' }],
       hosts: [{ name: 'esx1' }],
@@ -58,6 +59,7 @@ describe('TaskLoop', function () {
     const { moref } = await sim.vmState(vm);
     return {
       kind: 'backup',
+      job: null,
       taskId: ++number,
       attempt: 1,
       token: 100 + number,
@@ -84,8 +86,10 @@ describe('TaskLoop', function () {
   const rest = () => ({ taskId: ++number, attempt: 1, token: 100 + number, runId: 1 });
 
   async function sealed(spec: BackupSpec): Promise<ChainLink> {
-    const storage = openLocalStorage(device.path);
-    await seal(storage, spec.savesetId, { token: spec.token, sealedAt: new Date().toISOString() });
+    await seal(await openLocalDevice(device), spec.savesetId, {
+      token: spec.token,
+      sealedAt: new Date().toISOString(),
+    });
     return { savesetId: spec.savesetId, device };
   }
 
@@ -104,7 +108,7 @@ describe('TaskLoop', function () {
     assert.equal(second.status, 'ok', JSON.stringify(second));
     assert.isBelow(second.counters.read, DISK / 2);
     const chain = [await sealed(next), base];
-    const manifest = await readSealedManifest(openLocalStorage(device.path), next.savesetId);
+    const manifest = await readSealedManifest(await openLocalDevice(device), next.savesetId);
     assert.equal(manifest.type, 'incremental');
 
     assert.equal((await worker.work({ kind: 'verify', ...rest(), chain })).status, 'ok');

@@ -1,4 +1,6 @@
 import { assert } from 'chai';
+import { DeviceKeys } from '../../../../master/device-keys.ts';
+import { noSecrets } from '../../../support/no-secrets.ts';
 import { type DeviceStore, deviceStore } from '../../../../master/adapters/device-store.ts';
 import { patientStore } from '../../../../master/adapters/patient-store.ts';
 import { type Deferred, deferred } from '../../../../shared/base/async.ts';
@@ -6,7 +8,7 @@ import { type Clock, systemClock } from '../../../../shared/base/clock.ts';
 import { AppError } from '../../../../shared/base/errors.ts';
 import { rejectsCode } from '../../vsphere/throws-code.ts';
 
-const device = { deviceId: 'a'.repeat(32), name: 'tape0', path: '/mnt/tape0' };
+const device = { deviceId: 'a'.repeat(32), name: 'tape0', path: '/mnt/tape0', key: null };
 const other = { ...device, deviceId: 'b'.repeat(32), name: 'tape1' };
 
 describe('patientStore', () => {
@@ -29,7 +31,7 @@ describe('patientStore', () => {
     sleepers = [];
     questions = [];
     const hanging: DeviceStore = {
-      ...deviceStore(clock),
+      ...deviceStore(clock, new DeviceKeys(noSecrets)),
       whyOffline: () => {
         const question = deferred<string | undefined>();
         questions.push(question);

@@ -48,6 +48,7 @@ async function interrupted() {
   const calls: string[] = [];
   const keeper: SavesetKeeper = {
     whyOffline: () => Promise.resolve(undefined),
+    withKey: (device) => Promise.resolve(device),
     read: () => Promise.resolve({ sha256: SHA, record, disks: [] }),
     isSealed: () => Promise.resolve(calls.includes('seal')),
     seal: () => Promise.resolve(void calls.push('seal')),
@@ -128,7 +129,7 @@ describe('sealSaveset', () => {
       await using state = await interrupted();
       const stored = { sha256: sha256 ?? SHA, record: { ...state.record, ...record }, disks: [] };
       const keeper = { ...state.keeper, read: () => Promise.resolve(stored) };
-      const device = { deviceId: DEVICE, name: 'tape0', path: '/tape0' };
+      const device = { deviceId: DEVICE, name: 'tape0', path: '/tape0', key: null };
       const { savesetId, taskId, token } = state;
       const claim = { savesetId, taskId, token, device, manifestSha256: SHA };
       const error: unknown = await sealSaveset({ ...state.context, keeper }, claim).catch(
@@ -146,7 +147,7 @@ describe('sealSaveset', () => {
       ...state.keeper,
       seal: () => Promise.reject(new AppError('REPO_WRITE_FAILED', 'broken')),
     };
-    const device = { deviceId: DEVICE, name: 'tape0', path: '/tape0' };
+    const device = { deviceId: DEVICE, name: 'tape0', path: '/tape0', key: null };
     const { savesetId, taskId, token } = state;
     const claim = { savesetId, taskId, token, device, manifestSha256: SHA };
     const error: unknown = await sealSaveset({ ...state.context, keeper }, claim).catch(

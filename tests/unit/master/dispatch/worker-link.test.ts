@@ -68,10 +68,10 @@ function begin(request: LinkEvents['request'] = () => Promise.resolve({})) {
     progress: (taskId) => void heard.push(`progress ${taskId}`),
     gone: (error) => void heard.push(`gone ${error.code}`),
   };
-  const device = { deviceId: 'd', name: 'tape0', path: '/tape0' };
+  const device = { deviceId: 'd', name: 'tape0', path: '/tape0', key: null };
   const link = new WorkerLink({
     process,
-    open: { device, threads: 1 },
+    open: () => Promise.resolve({ device, threads: 1 }),
     heartbeatMs: 100,
     silenceMs: 1000,
     startMs: 500,

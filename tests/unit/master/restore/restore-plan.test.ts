@@ -8,7 +8,10 @@ import { systemClock } from '../../../../shared/base/clock.ts';
 import { MiB } from '../../../../shared/base/units.ts';
 import { noBytes } from '../../../../shared/domain/task.ts';
 import { DiskIndexBuilder } from '../../../../shared/format/disk-index-builder.ts';
-import { type Manifest } from '../../../../shared/format/manifest.ts';
+import { type Manifest, type StoredFile } from '../../../../shared/format/manifest.ts';
+import { DeviceKeys } from '../../../../master/device-keys.ts';
+import { noSecrets } from '../../../support/no-secrets.ts';
+import { openDevice } from '../../../../shared/repository/device.ts';
 import { putDiskIndex, putManifest, seal } from '../../../../shared/repository/saveset-store.ts';
 import { openLocalStorage } from '../../../../shared/repository/storage-local.ts';
 import { tempFolder } from '../../../support/temp.ts';
@@ -19,10 +22,10 @@ const SAVESET = 'a'.repeat(16);
 async function onePoint() {
   const folder = await tempFolder();
   await mkdir(folder.file('tape0'));
-  const devices = deviceStore(systemClock);
+  const devices = deviceStore(systemClock, new DeviceKeys(noSecrets));
   const path = folder.file('tape0');
   const deviceId = await devices.prepare(path);
-  const storage = openLocalStorage(path);
+  const device = await openDevice(openLocalStorage(path));
   const builder = new DiskIndexBuilder(2 * MiB, MiB);
   const packId = 'b'.repeat(32);
   builder.add({ start: 0, plainLength: MiB, id: new Uint8Array(32), packId, offset: 64, storedLength: 1000 });
@@ -30,10 +33,11 @@ async function onePoint() {
     { kind: 'data', start: 0, length: MiB },
     { kind: 'zero', start: MiB, length: MiB },
   ]);
-  const stored = await putDiskIndex(storage, SAVESET, 2000, index);
+  const place = { diskKey: 2000, layer: 0, segment: 0 };
+  const stored = await putDiskIndex(device, SAVESET, place, index);
   const manifest = manifestOf(deviceId, stored);
-  const { sha256 } = await putManifest(storage, manifest);
-  await seal(storage, SAVESET, { token: 1, sealedAt: manifest.finishedAt });
+  const { sha256 } = await putManifest(device, manifest);
+  await seal(device, SAVESET, { token: 1, sealedAt: manifest.finishedAt });
   const catalog = Catalog.open(folder.path);
   catalog.devices.register({ deviceId, name: 'tape0', path, streams: 1 });
   const point = pointOfManifest(manifest, sha256);
@@ -46,7 +50,7 @@ async function onePoint() {
   return { catalog, devices, point, path, [Symbol.asyncDispose]: close };
 }
 
-function manifestOf(deviceId: string, index: Manifest['disks'][number]['index']): Manifest {
+function manifestOf(deviceId: string, index: StoredFile): Manifest {
   const at = '2026-01-01T00:00:00.000Z';
   const ids = { runId: 1, taskId: 1, attempt: 1, token: 1 };
   const disk = {
@@ -80,6 +84,8 @@ function manifestOf(deviceId: string, index: Manifest['disks'][number]['index'])
     finishedAt: at,
     vm: { ...vm, guestId: '', hardwareVersion: 'vmx-19', powerState: 'poweredOn' },
     consistency: { asked: 'crash', reached: 'crash', reason: null },
+    job: null,
+    standsFor: [],
     disks: [
       {
         ...disk,
@@ -87,7 +93,7 @@ function manifestOf(deviceId: string, index: Manifest['disks'][number]['index'])
         capacityBytes: 2 * MiB,
         filter: { state: 'off', volumes: [] },
         freeBytes: 0,
-        index,
+        layers: [{ segments: [index] }],
         packs: 1,
         chunks: 1,
         counters: noBytes,

@@ -1,7 +1,7 @@
 import { assert } from 'chai';
 import { randomFillSync } from 'node:crypto';
 import { chunkIdOf } from '../../../../shared/format/hash.ts';
-import { createTable, insert } from '../../../../shared/repository/chunk-lookup-table.ts';
+import { createTable, insert, tagOf } from '../../../../shared/repository/chunk-lookup-table.ts';
 import { decompress } from '../../../../shared/repository/compression.ts';
 import { codeBatch, isZero } from '../../../../worker/pipeline/code-chunk.ts';
 
@@ -28,8 +28,9 @@ describe('codeBatch', () => {
     plain[1]!.fill('again and ');
     plain[2]!.fill('known');
     randomFillSync(plain[3]!);
-    const lookup = createTable(16);
-    insert(lookup, chunkIdOf(plain[2]!), { packNo: 0, offset: 36, storedLength: 1, plainLength: 4096 });
+    const table = createTable(16);
+    insert(table, tagOf(chunkIdOf(plain[2]!)), 0);
+    const lookup = { tables: [table] };
     const chunks = plain.map((bytes, i) => ({
       inputAt: bytes.byteOffset,
       length: 4096,
@@ -37,11 +38,11 @@ describe('codeBatch', () => {
       outputLength: 4096,
     }));
 
-    const { chunks: coded, ids } = codeBatch({ memory, chunks, lookup });
+    const { chunks: coded, ids } = codeBatch({ memory, chunks, lookup, keys: null });
 
     assert.deepEqual(
-      coded.map(({ kind, codec }) => `${kind} ${codec}`),
-      ['zero none', 'fresh zstd', 'known none', 'fresh none'],
+      coded.map(({ kind, codec, from }) => `${kind} ${codec} ${from}`),
+      ['zero none input', 'fresh zstd output', 'known none input', 'fresh none input'],
     );
     assert.equal(coded[3]!.storedLength, 4096);
     for (const i of [1, 2, 3]) {

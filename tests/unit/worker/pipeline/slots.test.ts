@@ -1,11 +1,11 @@
 import { assert } from 'chai';
 import { AppError, hasCode } from '../../../../shared/base/errors.ts';
 import { MiB } from '../../../../shared/base/units.ts';
-import { SlotRing } from '../../../../worker/pipeline/slots.ts';
+import { SlotRing, ringBytes } from '../../../../worker/pipeline/slots.ts';
 import { shapeOf } from '../../../../worker/pipeline/thread-pool.ts';
 
 const never = new AbortController().signal;
-const ring = (): SlotRing => new SlotRing({ slots: 2, cellsPerSlot: 2, gridBytes: 4096 });
+const ring = (): SlotRing => new SlotRing({ slots: 2, cellsPerSlot: 2, gridBytes: 4096, codedBytes: 4140 });
 
 describe('SlotRing', () => {
   it('lends slots that do not overlap and begin at pages', async () => {
@@ -13,7 +13,7 @@ describe('SlotRing', () => {
     const a = await slots.acquire(never);
     const b = await slots.acquire(never);
     for (const view of [a.input, a.output, b.input, b.output]) {
-      assert.equal(view.length, 8192);
+      assert.equal(view.length, view === a.input || view === b.input ? 8192 : 12_288);
       assert.equal(view.byteOffset % 4096, 0);
       assert.isTrue(view.every((byte) => byte === 0));
       view.fill(1);
@@ -75,11 +75,14 @@ describe('shapeOf', () => {
       const shape = shapeOf({ threads, gridBytes });
       assert.isAtLeast(shape.slots, 2);
       assert.isAtLeast(shape.cellsPerSlot, 1);
-      assert.isAtMost(shape.slots * shape.cellsPerSlot * 2 * gridBytes, 112 * MiB);
+      assert.equal(shape.codedBytes, gridBytes + 44);
+      // every slot is rounded up to pages
+      assert.isAtMost(ringBytes(shape), 112 * MiB + shape.slots * 8192);
     });
   }
 
   it('gives each of two threads a slot of 4 MiB, and four more to reading and storing', () => {
-    assert.deepEqual(shapeOf({ threads: 2, gridBytes: MiB }), { slots: 6, cellsPerSlot: 4, gridBytes: MiB });
+    const { slots, cellsPerSlot } = shapeOf({ threads: 2, gridBytes: MiB });
+    assert.deepEqual({ slots, cellsPerSlot }, { slots: 6, cellsPerSlot: 4 });
   });
 });

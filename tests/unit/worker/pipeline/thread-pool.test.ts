@@ -1,4 +1,5 @@
 import { assert } from 'chai';
+import { crc32 } from 'node:zlib';
 import { KiB } from '../../../../shared/base/units.ts';
 import { hasCode } from '../../../../shared/base/errors.ts';
 import { chunkIdOf } from '../../../../shared/format/hash.ts';
@@ -7,12 +8,13 @@ import { CHUNK_HEADER_BYTES } from '../../../../shared/format/pack.ts';
 import { ChunkReader } from '../../../../shared/repository/chunk-reader.ts';
 import { PackWriter } from '../../../../shared/repository/pack-writer.ts';
 import { MemoryStorage } from '../../../../shared/repository/storage-memory.ts';
+import { clearCipher, onStorage } from '../../../support/open-devices.ts';
 import { CodePool } from '../../../../worker/pipeline/thread-pool.ts';
 
 describe('CodePool as decoder of a ChunkReader', () => {
   let pool: CodePool;
   before(() => {
-    pool = new CodePool({ threads: 2, gridBytes: 64 * KiB });
+    pool = new CodePool({ threads: 2, gridBytes: 64 * KiB, cipher: clearCipher });
   });
   after(() => pool[Symbol.asyncDispose]());
 
@@ -21,7 +23,8 @@ describe('CodePool as decoder of a ChunkReader', () => {
     const storage = new MemoryStorage();
     const packs = new PackWriter(storage, '0011223344556677');
     const id = chunkIdOf(plain);
-    const place = await packs.append({ id, codec: 'none', plainLength: plain.length, payload: plain });
+    const coded = { codec: 'none', isEncrypted: false, payloadCrc: crc32(plain) } as const;
+    const place = await packs.append({ id, ...coded, plainLength: plain.length, payload: plain });
     await packs.finish();
     return { storage, ref: { ...place, id } };
   }
@@ -29,7 +32,7 @@ describe('CodePool as decoder of a ChunkReader', () => {
   it('fills the buffer with the proven chunk', async () => {
     const plain = Buffer.alloc(50_000, 'some text ');
     const { storage, ref } = await deviceWith(plain);
-    await using reader = new ChunkReader(storage, undefined, pool.decode);
+    await using reader = new ChunkReader(onStorage(storage), undefined, pool.decoder(clearCipher));
     const into = new Uint8Array(new SharedArrayBuffer(64 * KiB));
     await reader.read(ref, into);
     assert.isTrue(Buffer.from(into.subarray(0, plain.length)).equals(plain));
@@ -43,7 +46,7 @@ describe('CodePool as decoder of a ChunkReader', () => {
     const { storage, ref } = await deviceWith(Buffer.alloc(50_000, 'some text '));
     const pack = storage.objects.get(packName(ref.packId))!;
     pack[ref.offset + CHUNK_HEADER_BYTES + 7]! ^= 1;
-    await using reader = new ChunkReader(storage, undefined, pool.decode);
+    await using reader = new ChunkReader(onStorage(storage), undefined, pool.decoder(clearCipher));
     const error = await reader
       .read(ref, new Uint8Array(new SharedArrayBuffer(64 * KiB)))
       .catch((e: unknown) => e);
