@@ -104,7 +104,7 @@ async function assemble(options: AppOptions, stack: DisposeStack): Promise<Servi
     log,
     everyMs: config.janitorMs,
   });
-  const forge = new WorkerPool({ entry: options.workerEntry, log, env: workerEnv(dataDir, config) });
+  const forge = new WorkerPool({ entry: options.workerEntry, log, clock, env: workerEnv(dataDir, config) });
   const dispatcher = new Dispatcher({
     catalog,
     keeper: devices,

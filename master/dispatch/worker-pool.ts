@@ -5,6 +5,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
+import { type Clock } from '../../shared/base/clock.ts';
 import { AppError } from '../../shared/base/errors.ts';
 import { type Log } from '../../shared/base/log.ts';
 import { type WorkerForge, type WorkerProcess } from './ports.ts';
@@ -13,11 +14,14 @@ export interface PoolOptions {
   /** File that a worker runs; by default worker/main beside this program, `.ts` or `.js` as this file is. */
   readonly entry?: string | undefined;
   readonly log: Log;
+  readonly clock: Clock;
   /** Added to the environment of every worker. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 const MAX_LINE = 2_000;
+/** For a worker whose channel is closed to end by itself: it closes its log and its files. */
+const GOODBYE_MS = 2_000;
 
 export class WorkerPool implements WorkerForge, AsyncDisposable {
   readonly #options: PoolOptions;
@@ -56,11 +60,16 @@ export class WorkerPool implements WorkerForge, AsyncDisposable {
     );
   }
 
-  /** Ends every worker and waits until it is gone. */
+  /** Closes every worker's channel, ends those that do not end of it in time, and waits until all are gone. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const all = [...this.#alive];
-    for (const [worker] of all) worker.process.kill('SIGKILL');
-    await Promise.all(all.map(([, end]) => end));
+    const all = [...this.#alive.values()];
+    for (const { process } of this.#alive.keys()) if (process.connected) process.disconnect();
+    const gone = new AbortController();
+    const bound = this.#options.clock.sleep(GOODBYE_MS, gone.signal).catch(() => undefined);
+    await Promise.race([Promise.all(all), bound]);
+    gone.abort();
+    for (const worker of this.#alive.keys()) worker.process.kill('SIGKILL');
+    await Promise.all(all);
   }
 }
 
@@ -88,7 +97,10 @@ function wrap(worker: Worker, pid: number, forget: () => void): WorkerProcess {
         if (!told) listener(how);
         told = true;
       };
-      worker.once('exit', (code, signal) => tell(signal === '' ? `exit code ${code}` : `signal ${signal}`));
+      worker.once('exit', () => {
+        const { exitCode, signalCode } = worker.process;
+        tell(signalCode === null ? `exit code ${exitCode ?? 'unknown'}` : `signal ${signalCode}`);
+      });
       worker.on('error', (error) => tell(error.message));
     },
   };
