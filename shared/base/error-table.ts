@@ -169,6 +169,14 @@ export const errorTable = {
   RESTORE_NOT_POSSIBLE: row('later', 1, 409, 'See the reasons in `restore plan`'),
   VERIFY_FAILED: row('never', 14, 422, 'The parts that are named cannot be restored'),
 
+  RECLAIM_POINT_UNREADABLE: row(
+    'never',
+    14,
+    422,
+    'Look with `verify`, mend with `device repair`, or delete that point',
+  ),
+  RECLAIM_TOO_DAMAGED: row('never', 14, 422, 'Run `device check`, then `device repair`'),
+
   PRUNE_PLAN_CHANGED: row('later', 1, 409, 'Look at what would be deleted now with `prune --dry-run`'),
 
   RUN_PARTLY_FAILED: row('never', 3, 200, 'Some VMs have no new restore point; see `run show`'),
