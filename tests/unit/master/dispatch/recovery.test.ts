@@ -92,7 +92,8 @@ describe('recover', () => {
       if (sealed) state.calls.push('seal');
       await recover(state.context);
       assert.equal(state.catalog.savesets.stateOf(state.savesetId), 'sealed');
-      assert.deepEqual(state.calls, ['seal']);
+      // once more where there is a seal: that ends the attempt
+      assert.deepEqual(state.calls, sealed ? ['seal', 'seal'] : ['seal']);
       assert.equal(state.catalog.tasks.get(state.taskId)?.outcome, 'ok');
       assert.equal(state.catalog.runs.get(state.runId)?.outcome, 'partly');
     });

@@ -1,5 +1,5 @@
 import { assert } from 'chai';
-import { type LinkEvents, WorkerLink } from '../../../../master/dispatch/worker-link.ts';
+import { type LinkEvents, type LinkOptions, WorkerLink } from '../../../../master/dispatch/worker-link.ts';
 import { type WorkerProcess } from '../../../../master/dispatch/ports.ts';
 import { AppError } from '../../../../shared/base/errors.ts';
 import { type Clock } from '../../../../shared/base/clock.ts';
@@ -43,7 +43,12 @@ interface Sent {
   readonly result?: { ok: boolean; error?: { code: string } };
 }
 
-function begin(request: LinkEvents['request'] = () => Promise.resolve({})) {
+const device = { deviceId: 'd', name: 'tape0', path: '/tape0', key: null };
+
+function begin(
+  request: LinkEvents['request'] = () => Promise.resolve({}),
+  open: LinkOptions['open'] = () => Promise.resolve({ device, threads: 1 }),
+) {
   const clock = new HandClock();
   const sent: Sent[] = [];
   const heard: string[] = [];
@@ -68,10 +73,9 @@ function begin(request: LinkEvents['request'] = () => Promise.resolve({})) {
     progress: (taskId) => void heard.push(`progress ${taskId}`),
     gone: (error) => void heard.push(`gone ${error.code}`),
   };
-  const device = { deviceId: 'd', name: 'tape0', path: '/tape0', key: null };
   const link = new WorkerLink({
     process,
-    open: () => Promise.resolve({ device, threads: 1 }),
+    open,
     heartbeatMs: 100,
     silenceMs: 1000,
     startMs: 500,
@@ -79,11 +83,11 @@ function begin(request: LinkEvents['request'] = () => Promise.resolve({})) {
     log: silentLog,
     events,
   });
-  const hello = (protocol = 1): void => hear({ type: 'hello', protocol, version: '0', pid: 7 });
   const say = async (raw: unknown): Promise<void> => {
     hear(raw);
     await settle();
   };
+  const hello = (protocol = 1): Promise<void> => say({ type: 'hello', protocol, version: '0', pid: 7 });
   return { clock, sent, heard, link, say, hello, exit: (how: string) => exit(how), killed: () => killed };
 }
 
@@ -109,19 +113,28 @@ const outcome = (seq: number) => ({
     },
     phases: {},
     saveset: null,
+    report: null,
   },
 });
 
 describe('WorkerLink', () => {
-  it('sends nothing before the worker has spoken, then opens the device once', () => {
+  it('sends nothing before the worker has spoken, then opens the device once', async () => {
     const { sent, hello } = begin();
     assert.isEmpty(sent);
-    hello();
-    hello();
+    await hello();
+    await hello();
     assert.deepEqual(
       sent.map(({ type }) => type),
       ['open'],
     );
+  });
+
+  it('tells when the device that it is to lend cannot be opened', async () => {
+    const error = new AppError('REPO_KEY_WRONG', 'Cannot open device "tape0"');
+    const { hello, sent, heard } = begin(undefined, () => Promise.reject(error));
+    await hello();
+    assert.isEmpty(sent);
+    assert.deepEqual(heard, ['open-failed REPO_KEY_WRONG']);
   });
 
   it('ends a worker that does not report in time', async () => {
@@ -134,7 +147,7 @@ describe('WorkerLink', () => {
 
   it('ends a worker of another protocol', async () => {
     const { hello, heard, sent } = begin();
-    hello(2);
+    await hello(2);
     await settle();
     assert.deepEqual(heard, ['gone IPC_MESSAGE_INVALID']);
     assert.isEmpty(sent);
@@ -142,7 +155,7 @@ describe('WorkerLink', () => {
 
   it('ends a worker that is silent, however busy it says to be before', async () => {
     const { clock, hello, say, heard } = begin();
-    hello();
+    await hello();
     await clock.pass(900);
     await say({ type: 'heartbeat', rssBytes: 1 });
     await clock.pass(900);
@@ -153,7 +166,7 @@ describe('WorkerLink', () => {
 
   it('ignores what it does not know', async () => {
     const { hello, say, sent, heard, killed } = begin();
-    hello();
+    await hello();
     for (const raw of [null, 5, {}, { type: 'news' }, { type: 7 }, { type: 'progress' }]) await say(raw);
     assert.lengthOf(sent, 1);
     assert.isEmpty(heard);
@@ -162,7 +175,7 @@ describe('WorkerLink', () => {
 
   it('answers a request that does not fit', async () => {
     const { hello, say, sent } = begin();
-    hello();
+    await hello();
     await say({ type: 'intent', seq: 3, taskId: 1, token: 1 });
     assert.equal(sent.at(-1)?.result?.error?.code, 'IPC_MESSAGE_INVALID');
     assert.equal(sent.at(-1)?.seq, 3);
@@ -174,7 +187,7 @@ describe('WorkerLink', () => {
       await new Promise<void>((resolve) => waits.push(resolve));
       return {};
     });
-    hello();
+    await hello();
     await say({ type: 'fetch', seq: 1, taskId: 1, token: 1 });
     await say({ type: 'fetch', seq: 2, taskId: 1, token: 1 });
     assert.lengthOf(waits, 1);
@@ -190,7 +203,7 @@ describe('WorkerLink', () => {
 
   it('says that a task is settled only after the worker was told', async () => {
     const { hello, say, sent, heard } = begin();
-    hello();
+    await hello();
     await say(outcome(4));
     assert.equal(sent.at(-1)?.seq, 4);
     assert.deepEqual(heard, ['settled']);
@@ -199,7 +212,7 @@ describe('WorkerLink', () => {
   it('goes on after an outcome that is fenced, and ends a worker whose outcome cannot be recorded', async () => {
     let error = new AppError('IPC_FENCED', 'old');
     const { hello, say, heard } = begin(() => Promise.reject(error));
-    hello();
+    await hello();
     await say(outcome(1));
     assert.isEmpty(heard);
     error = new AppError('CATALOG_FAILED', 'disk full');
@@ -210,7 +223,7 @@ describe('WorkerLink', () => {
 
   it('ends a worker that does not go when it is sent home', async () => {
     const { clock, hello, link, heard, say } = begin();
-    hello();
+    await hello();
     link.close();
     await say({ type: 'heartbeat', rssBytes: 1 });
     await clock.pass(500);
@@ -220,7 +233,7 @@ describe('WorkerLink', () => {
   it('ends a worker that does not stop its task, and not one that did', async () => {
     for (const done of [true, false]) {
       const { clock, hello, link, heard, say } = begin();
-      hello();
+      await hello();
       link.cancel(1, 2, 300, () => done);
       await clock.pass(200);
       await say({ type: 'heartbeat', rssBytes: 1 });
@@ -231,7 +244,7 @@ describe('WorkerLink', () => {
 
   it('is not alive any more when the process has ended, and says so once', async () => {
     const { hello, link, exit, heard } = begin();
-    hello();
+    await hello();
     assert.isTrue(link.isAlive);
     exit('exit code 1');
     assert.isFalse(link.isAlive);

@@ -131,7 +131,7 @@ describe('planRestore', () => {
     await using state = await onePoint();
     const broken = await planRestore(state, { ...state.point, baseId: 'f'.repeat(16) }, undefined);
     assert.deepEqual(broken.obstacles, [`saveset ${'f'.repeat(16)} of the chain is not there`]);
-    await rm(`${state.path}/savesets/${SAVESET}/disk-2000.index`);
+    await rm(`${state.path}/savesets/${SAVESET}/disk-2000.0.0.index`);
     const gone = await planRestore(state, state.point, undefined);
     assert.isFalse(gone.possible);
     assert.lengthOf(gone.obstacles, 1);
