@@ -1,11 +1,19 @@
 /** What work on a device as a whole found and did, as lines. */
 import { formatBytes } from '../../shared/base/units.ts';
 import { type DeviceReport, type ReclaimReport } from '../../shared/contract/device-report.ts';
+import { writeCheckReport } from './check-report.ts';
 import { plural } from './format.ts';
 import { type Output } from './output.ts';
 
 export function writeDeviceReport(output: Output, report: DeviceReport): void {
-  writeReclaim(output, report);
+  switch (report.kind) {
+    case 'reclaim':
+      writeReclaim(output, report);
+      break;
+    case 'check':
+      writeCheckReport(output, report);
+      break;
+  }
 }
 
 interface PacksAndBytes {

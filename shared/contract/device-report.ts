@@ -37,5 +37,48 @@ const reclaimReport = z.object({
 });
 export type ReclaimReport = z.output<typeof reclaimReport>;
 
-export const deviceReport = z.discriminatedUnion('kind', [reclaimReport]);
+/** How many restore points a finding may list. */
+export const MAX_FINDING_POINTS = 20;
+
+const checkFinding = z.object({
+  /** `leftover`: of no use and no harm; `note`: nothing to do about it. */
+  severity: z.enum(['damage', 'leftover', 'note']),
+  /** Its name on the device. */
+  object: z.string(),
+  what: z.string(),
+  remedy: z.string(),
+  /** Restore points that are concerned. */
+  points: z.array(z.string()).max(MAX_FINDING_POINTS),
+  morePoints: count,
+});
+export type CheckFinding = z.output<typeof checkFinding>;
+
+const checkReport = z.object({
+  kind: z.literal('check'),
+  /** Whether every payload was read. */
+  payloads: z.boolean(),
+  /** Null when nothing was to be repaired; `dryRun` only says what would be done. */
+  repair: z.enum(['dry-run', 'done']).nullable(),
+  /** The worst first. */
+  findings: z.array(checkFinding).max(MAX_REPORT_LIST),
+  counts: z.object({ damage: count, leftovers: count, notes: count }),
+  /** Restore points, and how many of them have lost something. */
+  points: count,
+  damagedPoints: count,
+  packs: packsAndBytes,
+  /** Records in the directories; how many of them were compared with what they say, and bytes of payloads that were read. */
+  records: z.object({ count, compared: count, payloadBytes: count }),
+  /** Chunks that no record holds any more, though restore points need them. */
+  lostChunks: count,
+  /** Records that no restore point uses; null when the indexes could not be read. */
+  unusedBytes: count.nullable(),
+  /** Checks that could not be made, and why. */
+  leftOut: z.array(z.string()).max(MAX_REPORT_LIST),
+  /** What the repair did, or would do. */
+  repairs: z.array(z.string()).max(MAX_REPORT_LIST),
+  moreRepairs: count,
+});
+export type CheckReport = z.output<typeof checkReport>;
+
+export const deviceReport = z.discriminatedUnion('kind', [reclaimReport, checkReport]);
 export type DeviceReport = z.output<typeof deviceReport>;
