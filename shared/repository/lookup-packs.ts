@@ -9,7 +9,7 @@
 import { fromHex, toHex } from '../format/hash.ts';
 import { MAX_PACK_BYTES, PACK_ID_BYTES } from '../format/pack.ts';
 
-export const ROW_BYTES = PACK_ID_BYTES + 4 + 4 + 1;
+const ROW_BYTES = PACK_ID_BYTES + 4 + 4 + 1;
 /** An ordinal is stored plus one in 32 bits. */
 const MAX_RECORDS = 2 ** 32 - 2;
 const FIRST_ROWS = 256;

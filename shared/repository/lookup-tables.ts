@@ -102,7 +102,7 @@ export class LookupTables {
 }
 
 /** Slots of a table that holds so many records, and is then full. */
-export function slotsFor(records: number): number {
+function slotsFor(records: number): number {
   return Math.max(MIN_SLOTS, Math.ceil((records + 1) / MAX_LOAD));
 }
 
