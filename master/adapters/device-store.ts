@@ -1,5 +1,5 @@
 /** Savesets on devices, for the dispatcher and for restore plans: shared/repository behind the ports of the master. */
-import { type Clock } from '../../shared/base/clock.ts';
+import { type Clock, isoTime } from '../../shared/base/clock.ts';
 import { hasCode, toAppError } from '../../shared/base/errors.ts';
 import { type DeviceAccess } from '../../shared/contract/ipc.ts';
 import { type DiskIndex } from '../../shared/format/disk-index.ts';
@@ -7,6 +7,7 @@ import { toHex } from '../../shared/format/hash.ts';
 import { type Manifest, type ManifestDisk } from '../../shared/format/manifest.ts';
 import { type OpenDevice, createDevice, readDeviceHeader } from '../../shared/repository/device.ts';
 import {
+  clearAttempts,
   discardAttempt,
   isSealed,
   listSealed,
@@ -30,8 +31,6 @@ export interface DeviceStore extends SavesetKeeper {
   freeBytes(device: DeviceAccess): Promise<number>;
   listSealed(device: DeviceAccess): AsyncIterable<string>;
   readSealed(device: DeviceAccess, savesetId: string): Promise<Manifest>;
-  /** Removes a saveset, the seal first; what is gone already is no error. */
-  remove(device: DeviceAccess, savesetId: string): Promise<void>;
   /** Pins a point; a pin that it had is replaced. */
   putPin(device: DeviceAccess, pin: Pin & { readonly pinnedAt: string }): Promise<void>;
   removePin(device: DeviceAccess, savesetId: string): Promise<void>;
@@ -77,6 +76,7 @@ export function deviceStore(clock: Clock, keys: DeviceKeys): DeviceStore {
     isSealed: async (device, savesetId) => isSealed(await storageOf(device), savesetId),
     seal: async (device, savesetId, by) => seal(await open(device), savesetId, by),
     discard: async (device, savesetId) => discardAttempt(await storageOf(device), savesetId),
+    clear: async (device, isOver) => clearAttempts(await storageOf(device), isOver),
     async *listSealed(device) {
       yield* listSealed(await storageOf(device));
     },
@@ -87,6 +87,13 @@ export function deviceStore(clock: Clock, keys: DeviceKeys): DeviceStore {
     async *readPins(device) {
       yield* readPins(await storageOf(device));
     },
+    async carryPin(device, fromId, toId) {
+      const storage = await storageOf(device);
+      const pin = await readPin(storage, fromId);
+      if (pin === undefined || (await readPin(storage, toId)) !== undefined) return;
+      const pinnedAt = pin.pinnedAt ?? isoTime(clock.nowMs());
+      await putPin(storage, { ...pin, pinnedAt, savesetId: toId });
+    },
     readSealed: async (device, savesetId) => readSealedManifest(await open(device), savesetId),
     readSegment: async (device, savesetId, disk, segment) =>
       readSegment(await open(device), savesetId, disk, segment),
@@ -95,5 +102,6 @@ export function deviceStore(clock: Clock, keys: DeviceKeys): DeviceStore {
 
 async function readStored(device: OpenDevice, savesetId: string): Promise<StoredSaveset> {
   const { manifest, sha256 } = await readManifest(device, savesetId);
-  return { sha256, record: pointOfManifest(manifest, sha256), disks: disksOfManifest(manifest) };
+  const { standsFor } = manifest;
+  return { sha256, record: pointOfManifest(manifest, sha256), disks: disksOfManifest(manifest), standsFor };
 }

@@ -30,6 +30,7 @@ export type TaskTarget =
       };
     }
   | { readonly kind: 'verify'; readonly savesetId: string }
+  | { readonly kind: 'consolidate'; readonly savesetId: string }
   | {
       readonly kind: 'reclaim';
       readonly deviceId: string;
@@ -151,6 +152,9 @@ function attemptStatements(database: Database) {
   const errors = database.prepare<[number], { error: string }>(
     'SELECT error FROM attempts WHERE task_id = ? AND error IS NOT NULL ORDER BY token',
   );
+  const over = database.prepare<[string], { finished_at: string | null }>(
+    'SELECT finished_at FROM attempts WHERE saveset_id = ?',
+  );
   const attempts = database.prepare<[number], { attempts: number }>(
     'SELECT attempts FROM tasks WHERE task_id = ?',
   );
@@ -182,6 +186,8 @@ function attemptStatements(database: Database) {
         taskId,
       );
     },
+    /** Whether an attempt of this catalog has ended, by its id on the device; false for one of another catalog. */
+    isOver: (attemptId: string): boolean => (over.get(attemptId)?.finished_at ?? null) !== null,
     /** Errors of all attempts that failed, oldest first. */
     attemptErrors(taskId: number): readonly WireError[] {
       return errors.all(taskId).map((row) => JSON.parse(row.error) as WireError);

@@ -8,6 +8,8 @@ export interface StoredSaveset {
   readonly sha256: string;
   readonly record: SavesetRecord;
   readonly disks: readonly SavesetDiskRecord[];
+  /** Savesets that it replaces. */
+  readonly standsFor: readonly string[];
 }
 
 /** Savesets on devices. Every call opens the device anew and checks that it is the one that is meant. */
@@ -23,8 +25,14 @@ export interface SavesetKeeper {
   read(device: DeviceAccess, savesetId: string): Promise<StoredSaveset>;
   isSealed(device: DeviceAccess, savesetId: string): Promise<boolean>;
   seal(device: DeviceAccess, savesetId: string, by: { token: number; sealedAt: string }): Promise<void>;
+  /** Gives a saveset the pin of another, where that one has one and itself has none. */
+  carryPin(device: DeviceAccess, fromId: string, toId: string): Promise<void>;
+  /** Removes a saveset, the seal first; what is gone already is no error. */
+  remove(device: DeviceAccess, savesetId: string): Promise<void>;
   /** Removes what an attempt wrote; nothing to remove is fine. */
   discard(device: DeviceAccess, savesetId: string): Promise<void>;
+  /** Ends the attempts on the device that are over, and removes what they wrote unless it is sealed; gives their ids. */
+  clear(device: DeviceAccess, isOver: (attemptId: string) => boolean): Promise<readonly string[]>;
 }
 
 export interface SnapshotRef {

@@ -7,17 +7,14 @@ import { isoTime } from '../../shared/base/clock.ts';
 import { AppError } from '../../shared/base/errors.ts';
 import { type Log } from '../../shared/base/log.ts';
 import { toWireError } from '../../shared/contract/wire-error.ts';
-import { noBytes } from '../../shared/domain/task.ts';
+import { noBytes, writesSaveset } from '../../shared/domain/task.ts';
 import { type RunRecord } from '../catalog/runs.ts';
 import { type OpenSaveset } from '../catalog/saveset-rows.ts';
 import { type TaskRecord } from '../catalog/tasks.ts';
 import { outcomeOf } from './run-book.ts';
+import { type DeviceRecord } from '../catalog/devices.ts';
 import { type SealingContext, sealSaveset } from './sealing.ts';
 import { deviceAccess } from './task-spec.ts';
-
-export interface RecoveryContext extends SealingContext {
-  readonly log: Log;
-}
 
 /** Call it once, before the dispatcher is there. */
 export async function recover(context: RecoveryContext): Promise<void> {
@@ -27,18 +24,32 @@ export async function recover(context: RecoveryContext): Promise<void> {
     for (const task of catalog.tasks.ofRun(run.runId)) await discardDeviceWork(context, task);
     endRun(context, run);
   }
+  for (const device of catalog.devices.list()) await clearOver(context, device);
 }
 
 /** What writes to a device without a saveset is known by its task alone. A device that is away keeps what is left there. */
 async function discardDeviceWork({ catalog, keeper, log }: RecoveryContext, task: TaskRecord): Promise<void> {
   const { taskId, savesetId, currentToken } = task;
-  if (task.target.kind === 'backup' || savesetId === null || currentToken === null) return;
+  if (writesSaveset(task.target.kind) || savesetId === null || currentToken === null) return;
   const device = catalog.devices.byId(task.deviceId ?? '');
   if (device === undefined) return;
   try {
     await keeper.discard(deviceAccess(device), savesetId);
   } catch (error) {
     log.warn('cannot discard an attempt of an earlier start', { savesetId, taskId, error });
+  }
+}
+
+/** Reclaiming waits for every attempt on a device, so none may stay that is over. */
+export async function clearOver(
+  { catalog, keeper, log }: Pick<RecoveryContext, 'catalog' | 'keeper' | 'log'>,
+  device: DeviceRecord,
+): Promise<void> {
+  try {
+    const attempts = await keeper.clear(deviceAccess(device), catalog.tasks.isOver);
+    if (attempts.length > 0) log.info('cleared attempts that are over', { device: device.name, attempts });
+  } catch (error) {
+    log.warn('cannot look for attempts that are over', { device: device.name, error });
   }
 }
 

@@ -6,6 +6,7 @@ import { type DeviceView, deviceBody, reclaimBody } from '../../shared/contract/
 import { parse } from '../../shared/contract/schema.ts';
 import { disksOfManifest, pointOfManifest } from '../adapters/point-of-manifest.ts';
 import { type DeviceRecord } from '../catalog/devices.ts';
+import { clearOver } from '../dispatch/recovery.ts';
 import { deviceAccess } from '../dispatch/task-spec.ts';
 import { type DeviceService } from '../services.ts';
 import { type ServiceContext, deviceNamed } from './context.ts';
@@ -33,11 +34,12 @@ export function deviceService(context: ServiceContext): DeviceService {
     },
     list: () => Promise.all(catalog.devices.list().map((device) => view(context, device))),
     show: async (name) => view(context, deviceNamed(catalog, name)),
-    reclaim(name, body) {
+    async reclaim(name, body) {
       const asked = parse(reclaimBody, body, 'USAGE_INVALID', 'the request');
       const device = deviceNamed(catalog, name);
       const target = { kind: 'reclaim', deviceId: device.deviceId, ...asked } as const;
-      return Promise.resolve(startDeviceTask(context, device, target));
+      await clearOver({ catalog, keeper: devices, log: context.log }, device);
+      return startDeviceTask(context, device, target);
     },
     async remove(name) {
       const device = deviceNamed(catalog, name);

@@ -23,7 +23,7 @@ import {
 } from '../format/names.ts';
 import { segmentCount } from '../format/segments.ts';
 import { type Seal, decodeSeal, encodeSeal } from '../format/seal.ts';
-import { endAttempt } from './attempts.ts';
+import { endAttempt, listAttempts } from './attempts.ts';
 import { type OpenDevice } from './device.ts';
 import { type Storage } from './storage.ts';
 
@@ -232,6 +232,22 @@ export async function discardAttempt(storage: Storage, savesetId: string): Promi
   }
   await storage.removeFolder(savesetFolder(savesetId));
   await endAttempt(storage, savesetId);
+}
+
+/**
+ * Ends attempts that are over although their folders are there: of a crash, or of a time when the device was away. Gives
+ * their ids.
+ */
+export async function clearAttempts(
+  storage: Storage,
+  isOver: (attemptId: string) => boolean,
+): Promise<readonly string[]> {
+  const over = (await listAttempts(storage)).filter(isOver);
+  for (const attemptId of over) {
+    if (await isSealed(storage, attemptId)) await endAttempt(storage, attemptId);
+    else await discardAttempt(storage, attemptId);
+  }
+  return over;
 }
 
 /** Removes a saveset, the seal first: from then on it is no restore point. Its packs stay. Can be repeated after a crash. */

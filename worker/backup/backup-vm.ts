@@ -1,16 +1,18 @@
 /**
  * The story of one VM, top to bottom: docs/flows/backup.md has the same steps with their reasons.
  *
- *   1 the VM as it is            5 what to read of each disk: changed areas, less what NTFS does not use
+ *   1 the attempt, the VM        5 what to read of each disk: changed areas, less what NTFS does not use
  *   2 the base, if it serves     6 read, code, store
  *   3 change tracking on         7 packs, indexes, configuration, manifest: durable on the device
  *   4 the snapshot, in the ledger first                8 the snapshot removed; the master seals
  */
 import { randomBytes } from 'node:crypto';
 import { AppError, toAppError } from '../../shared/base/errors.ts';
+import { isoTime } from '../../shared/base/clock.ts';
 import { DisposeStack } from '../../shared/base/dispose.ts';
 import { type BackupSpec, type Warning } from '../../shared/contract/ipc.ts';
 import { totalLength } from '../../shared/domain/extent.ts';
+import { beginAttempt } from '../../shared/repository/attempts.ts';
 import { PackWriter } from '../../shared/repository/pack-writer.ts';
 import { putManifest } from '../../shared/repository/saveset-store.ts';
 import { enableChangeTracking } from '../../shared/vsphere/change-tracking.ts';
@@ -22,6 +24,7 @@ import { type TaskContext, type TaskResult } from '../task-context.ts';
 import { type BasePoint, openBase } from './base-point.ts';
 import { nameOf } from './disk-map.ts';
 import { IndexWriter } from './index-writer.ts';
+import { beginOnDevice } from './own-attempt.ts';
 import { type OpenedDisk, leftOutDisks, leftOutWarnings, openDisks } from './open-disks.ts';
 import { type ReachedConsistency, SnapshotGuard } from './snapshot-guard.ts';
 import { type StoreDiskInput, type StoredDisk, storeDisk } from './store-disk.ts';
@@ -51,6 +54,7 @@ export async function backupVm(spec: BackupSpec, context: TaskContext): Promise<
 
 async function prepare(spec: BackupSpec, context: TaskContext, watch: PhaseWatch): Promise<Backup> {
   context.report({ phase: 'snapshot', what: spec.vm.name, doneBytes: 0, totalBytes: 0 });
+  await begin(spec, context);
   const session = await context.vsphere(spec.server);
   const vm = { ...(await readVm(session, spec.vm.moref, context.signal)) };
   const { base, reason } = await openBase(spec.base, spec.noBaseReason, context.stream);
@@ -60,6 +64,13 @@ async function prepare(spec: BackupSpec, context: TaskContext, watch: PhaseWatch
   const backup: Backup = { spec, context, session, vm, base, watch, warnings };
   if (spec.options.cbt && !vm.changeTrackingEnabled) await switchTrackingOn(backup);
   return backup;
+}
+
+/** From now on reclaiming waits for this attempt: only then may be asked what the device holds. The master ends it. */
+async function begin({ savesetId, runId, taskId, token }: BackupSpec, context: TaskContext): Promise<void> {
+  const startedAt = isoTime(context.clock.nowMs());
+  const attempt = { attemptId: savesetId, kind: 'backup', startedAt, runId, taskId, token } as const;
+  await beginAttempt(context.stream.storage, attempt);
 }
 
 /** Takes effect with the snapshot that follows. Without it the disks are read as a whole, and the point says so. */
@@ -120,7 +131,8 @@ async function saveDisks(
   await using packs = new PackWriter(context.stream.storage, spec.savesetId);
   try {
     const indexes = new IndexWriter(context.stream, spec.savesetId, packs);
-    const stored = await storeDisks(backup, disks, { packs, indexes });
+    const lookup = await watch.during('map', () => beginOnDevice(spec, context));
+    const stored = await storeDisks(backup, disks, { lookup, packs, indexes });
     return await watch.during('write', async () => {
       context.report({ phase: 'write', what: 'indexes and manifest', doneBytes: 0, totalBytes: 0 });
       const written = await packs.finish();
@@ -146,10 +158,9 @@ async function saveDisks(
 async function storeDisks(
   { spec, context, watch }: Backup,
   disks: readonly OpenedDisk[],
-  into: Pick<StoreDiskInput, 'packs' | 'indexes'>,
+  into: Pick<StoreDiskInput, 'lookup' | 'packs' | 'indexes'>,
 ): Promise<readonly StoredDisk[]> {
   refuseEqualKeys(disks, spec.vm.name);
-  const lookup = await context.stream.lookup(context.signal);
   const totalBytes = disks.reduce((sum, { map }) => sum + totalLength(map.plan.read), 0);
   let before = 0;
   const stored: StoredDisk[] = [];
@@ -158,7 +169,7 @@ async function storeDisks(
     const onProgress = (doneBytes: number): void =>
       context.report({ phase: 'read', what, doneBytes: before + doneBytes, totalBytes });
     onProgress(0);
-    const disk = await watch.during('read', () => storeDisk({ opened, lookup, ...into, onProgress }, context));
+    const disk = await watch.during('read', () => storeDisk({ opened, ...into, onProgress }, context));
     watch.move('read', 'code', disk.waits.threadsMs);
     watch.move('read', 'write', disk.waits.deviceMs);
     before += totalLength(opened.map.plan.read);
@@ -171,8 +182,5 @@ function refuseEqualKeys(disks: readonly OpenedDisk[], vm: string): void {
   const keys = disks.map(({ disk }) => disk.key);
   const twice = keys.find((key, i) => keys.indexOf(key) !== i);
   if (twice === undefined) return;
-  throw new AppError(
-    'VSPHERE_ANSWER_INVALID',
-    `Cannot tell the disks of "${vm}" apart: key ${twice} twice`,
-  );
+  throw new AppError('VSPHERE_ANSWER_INVALID', `Cannot tell the disks of "${vm}" apart: key ${twice} twice`);
 }

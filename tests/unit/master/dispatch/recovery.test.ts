@@ -49,10 +49,13 @@ async function interrupted() {
   const keeper: SavesetKeeper = {
     whyOffline: () => Promise.resolve(undefined),
     withKey: (device) => Promise.resolve(device),
-    read: () => Promise.resolve({ sha256: SHA, record, disks: [] }),
+    read: () => Promise.resolve({ sha256: SHA, record, disks: [], standsFor: [] }),
     isSealed: () => Promise.resolve(calls.includes('seal')),
     seal: () => Promise.resolve(void calls.push('seal')),
     discard: () => Promise.resolve(void calls.push('discard')),
+    carryPin: () => Promise.resolve(),
+    remove: () => Promise.resolve(),
+    clear: (_device, isOver) => Promise.resolve([savesetId].filter(isOver)),
   };
   const context = { catalog, keeper, clock: systemClock, log: silentLog };
   const close = async (): Promise<void> => {
