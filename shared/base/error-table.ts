@@ -117,7 +117,12 @@ export const errorTable = {
     409,
     'What the table does not tell was copied unfiltered; check the disk in the guest',
   ),
-  NTFS_STRUCTURE_INVALID: row('never', 0, 409, 'The volume was copied unfiltered; run chkdsk in the guest'),
+  FS_STRUCTURE_INVALID: row(
+    'never',
+    0,
+    409,
+    'The volume was copied unfiltered; check the file system in the guest',
+  ),
   CONSISTENCY_LOWERED: row('never', 0, 409, 'See why the guest could not be quiesced'),
   CONFIGURATION_INCOMPLETE: row('never', 0, 502, 'The disks are complete; see what is missing'),
 
@@ -139,11 +144,18 @@ export const errorTable = {
     'Restore from another point; the next backup stores the chunk anew',
   ),
   REPO_CHUNK_MISSING: row('never', 14, 422, 'Restore from another point'),
+  REPO_PACK_GONE: row('later', 1, 409, 'It is tried again with what the device holds now'),
   REPO_WRITE_FAILED: row('later', 1, 507, 'Check the file system of the device'),
   REPO_READ_FAILED: row('later', 1, 502, 'Check the file system of the device'),
   FORMAT_INVALID: row('never', 14, 422, 'The file is damaged; run `verify`'),
   FORMAT_VERSION_UNKNOWN: row('never', 13, 422, 'A newer Blockhouse wrote this; update'),
 
+  DEVICE_DAMAGED: row(
+    'never',
+    14,
+    422,
+    'See what each finding says; `device repair` salvages what can be read',
+  ),
   DEVICE_FULL: row('later', 1, 507, 'Make space on the device, then run the job again'),
   DEVICE_OFFLINE: row('later', 1, 503, 'Mount the device, or correct its path'),
   DEVICE_IN_USE: row('later', 11, 409, 'Wait for its streams, or cancel the runs that hold them'),

@@ -139,7 +139,7 @@ describe('mapActiveBlocks, gate by gate', function () {
       assert.deepEqual(active.keep, wholeOf(disk.bytes.length));
       assert.equal(active.state, 'unfiltered');
       assert.lengthOf(active.warnings, 1);
-      const code = gate === 'structure-invalid' ? 'NTFS_STRUCTURE_INVALID' : 'FILTER_GATE_CLOSED';
+      const code = gate === 'structure-invalid' ? 'FS_STRUCTURE_INVALID' : 'FILTER_GATE_CLOSED';
       assert.equal(active.warnings[0]!.code, code);
       assert.match(
         active.warnings[0]!.message,

@@ -151,7 +151,7 @@ async function mapImage(file: string): Promise<ActiveBlocks> {
 
 const summary = (active: ActiveBlocks): string[] =>
   active.volumes.map(({ fileSystem, gate }) =>
-    gate === null || gate === 'not-ntfs' ? fileSystem : `${fileSystem} ${gate}`,
+    gate === null || gate === 'not-filtered' ? fileSystem : `${fileSystem} ${gate}`,
   );
 
 /** The free clusters that ntfs-3g reads from every volume of the disk, as bytes of the disk. */

@@ -89,7 +89,7 @@ describe('decodeDataRuns', () => {
             if (lcn !== null) assert.isTrue(lcn >= 0 && lcn + clusters <= 5000);
           }
         } catch (error) {
-          assert.nestedPropertyVal(error, 'code', 'NTFS_STRUCTURE_INVALID');
+          assert.nestedPropertyVal(error, 'code', 'FS_STRUCTURE_INVALID');
         }
       }),
     );

@@ -1,33 +1,39 @@
 /**
- * Active Block Mapping: which bytes of a disk its guest may need. Only NTFS is looked into; everything else — other file systems,
- * partition tables, gaps, volumes that raise a doubt — is kept as it is.
+ * Active Block Mapping: which bytes of a disk its guest may need. File systems that are known are looked into; everything else —
+ * unknown ones, partition tables, gaps, volumes that raise a doubt — is kept as it is.
  *
- *   disk ─▶ partitions/ (where volumes lie) ─▶ ntfs/ (free clusters of each) ─▶ keep = disk − free
+ *   disk ─▶ partitions/ (where volumes lie) ─▶ ntfs/ … (free bytes of each) ─▶ keep = disk − free
  *
  * Nothing that a disk holds makes this fail: a doubt is a warning, and the volume is kept whole.
  */
 import { type ExtentSet, complement, normalize, subtract, totalLength } from '../../shared/domain/extent.ts';
 import { type BlockReader } from '../ports.ts';
 import { type DiskBytes, diskBytesOf, readPiece } from './disk-bytes.ts';
+import { type ExamineVolume, type FileSystemFindings, type KeptBeyond } from './file-system.ts';
 import { examineNtfs } from './ntfs/volume.ts';
-import { volumeBytesOf } from './ntfs/volume-bytes.ts';
 import { type PartitionRole } from './partitions/partition.ts';
 import { HEAD_BYTES, detectFileSystem } from './partitions/signatures.ts';
 import { type DiskLayout, type VolumePlace, findVolumes } from './partitions/volumes.ts';
+import { volumeBytesOf } from './volume-bytes.ts';
+
+/** By the name that signatures.ts gives. */
+const fileSystems: ReadonlyMap<string, ExamineVolume> = new Map([['NTFS', examineNtfs]]);
 
 export interface VolumeReport {
   readonly startBytes: number;
   readonly lengthBytes: number;
   /** `NTFS`, `ext4`, `BitLocker`, `ReFS`, `FAT32`, `LDM` …; `unknown` when nothing is recognised. */
   readonly fileSystem: string;
-  /** Null when there is none, or the file system is not NTFS. */
+  /** Null when there is none, or the file system is not looked into. */
   readonly label: string | null;
   readonly clusterBytes: number | null;
-  /** Of clusters; null unless the volume is filtered. */
+  /** As the file system counts; null where it was not asked, or could not tell. */
   readonly usedBytes: number | null;
   readonly freeBytes: number | null;
   /** Bytes that need not be read: 0 when the volume is kept whole. */
   readonly skippedBytes: number;
+  /** Free bytes that are kept all the same, and why. */
+  readonly kept: readonly KeptBeyond[];
   /** Short kebab-case name of what keeps the volume whole; null when it is filtered. */
   readonly gate: string | null;
   /** The same as a sentence. */
@@ -35,14 +41,14 @@ export interface VolumeReport {
 }
 
 export interface FilterWarning {
-  readonly code: 'FILTER_GATE_CLOSED' | 'NTFS_STRUCTURE_INVALID' | 'PARTITION_TABLE_INVALID';
+  readonly code: 'FILTER_GATE_CLOSED' | 'FS_STRUCTURE_INVALID' | 'PARTITION_TABLE_INVALID';
   readonly message: string;
 }
 
 export interface ActiveBlocks {
   /** Byte-exact; the whole disk when nothing is filtered. */
   readonly keep: ExtentSet;
-  /** `partly`: a volume is filtered, and another NTFS volume had to be kept whole. */
+  /** `partly`: a volume is filtered, and another one that could be had to be kept whole. */
   readonly state: 'filtered' | 'partly' | 'unfiltered';
   /** By start. */
   readonly volumes: readonly VolumeReport[];
@@ -55,7 +61,10 @@ export interface ActiveBlocks {
 
 interface Examined {
   readonly report: VolumeReport;
+  /** Bytes of the disk. */
   readonly free: ExtentSet;
+  /** False for what the filter knows nothing of. */
+  readonly isLookedInto: boolean;
   readonly warning: FilterWarning | null;
 }
 
@@ -85,28 +94,30 @@ function tableWarnings({ problems }: DiskLayout): FilterWarning[] {
 }
 
 function stateOf(examined: readonly Examined[]): ActiveBlocks['state'] {
-  const ntfs = examined.filter(({ report }) => report.fileSystem === 'NTFS');
-  const filtered = ntfs.filter(({ report }) => report.gate === null);
+  const looked = examined.filter(({ isLookedInto }) => isLookedInto);
+  const filtered = looked.filter(({ report }) => report.gate === null);
   if (filtered.length === 0) return 'unfiltered';
-  return filtered.length === ntfs.length ? 'filtered' : 'partly';
+  return filtered.length === looked.length ? 'filtered' : 'partly';
 }
 
 async function examineVolume(disk: DiskBytes, place: VolumePlace): Promise<Examined> {
   const name = nameByRole(place.role);
-  if (name !== null) return keepOther(place, name);
+  if (name !== null) return keepUnknown(place, name);
   const head = await readPiece(disk, place.startBytes, Math.min(HEAD_BYTES, place.lengthBytes));
   const { fileSystem, rival } = detectFileSystem(head);
-  if (fileSystem !== 'NTFS') return keepOther(place, fileSystem);
-  if (place.problem !== null) return keepNtfs(place, place.problem);
+  const examine = fileSystems.get(fileSystem);
+  if (examine === undefined) return keepUnknown(place, fileSystem);
+  if (place.problem !== null) return keepWhole(place, { ...nothingFound(fileSystem), ...place.problem });
   if (rival !== null) {
-    const reason = `The volume has the signatures of NTFS and of ${rival}`;
-    return keepNtfs(place, { gate: 'two-file-systems', reason });
+    const reason = `The volume has the signatures of ${fileSystem} and of ${rival}`;
+    return keepWhole(place, { ...nothingFound(fileSystem), gate: 'two-file-systems', reason });
   }
   const bytes = volumeBytesOf(disk, place.startBytes, place.lengthBytes);
-  const { free, gate, reason, ...findings } = await examineNtfs(bytes);
-  if (gate !== null && reason !== null) return keepNtfs(place, { gate, reason }, findings);
-  const report = { ...emptyReport(place, 'NTFS'), ...findings, skippedBytes: totalLength(free) };
-  return { report, free, warning: null };
+  const { free: freeOfVolume, ...findings } = await examine(bytes);
+  if (findings.gate !== null) return keepWhole(place, findings);
+  const free = bytes.toDisk(freeOfVolume);
+  const report = { ...placeOf(place), ...findings, skippedBytes: totalLength(free) };
+  return { report, free, isLookedInto: true, warning: null };
 }
 
 /** The name for what the partition table alone tells, or null when the content must tell. */
@@ -115,26 +126,36 @@ function nameByRole(role: PartitionRole): string | null {
   return role === 'reserved' ? 'Microsoft reserved' : role;
 }
 
-function emptyReport({ startBytes, lengthBytes }: VolumePlace, fileSystem: string): VolumeReport {
-  const numbers = { clusterBytes: null, usedBytes: null, freeBytes: null, skippedBytes: 0 };
-  return { startBytes, lengthBytes, fileSystem, label: null, ...numbers, gate: null, reason: null };
+type Findings = Omit<FileSystemFindings, 'free'>;
+
+function nothingFound(fileSystem: string): Findings {
+  const numbers = { clusterBytes: null, usedBytes: null, freeBytes: null };
+  return { fileSystem, label: null, ...numbers, kept: [], gate: null, reason: null };
 }
 
-function keepOther(place: VolumePlace, fileSystem: string): Examined {
-  const report = emptyReport(place, fileSystem);
-  const closed = { gate: 'not-ntfs', reason: 'Only NTFS volumes are filtered' };
-  return { report: { ...report, ...closed }, free: [], warning: null };
+function placeOf({ startBytes, lengthBytes }: VolumePlace): Pick<VolumeReport, 'startBytes' | 'lengthBytes'> {
+  return { startBytes, lengthBytes };
 }
 
-function keepNtfs(
-  place: VolumePlace,
-  closed: { readonly gate: string; readonly reason: string },
-  known: Partial<VolumeReport> = {},
-): Examined {
-  const report = { ...emptyReport(place, 'NTFS'), ...known, ...closed };
-  const code = closed.gate === 'structure-invalid' ? 'NTFS_STRUCTURE_INVALID' : 'FILTER_GATE_CLOSED';
-  const name = report.label === null ? '' : ` "${report.label}"`;
-  const cause = closed.reason.charAt(0).toLowerCase() + closed.reason.slice(1);
-  const message = `Cannot filter the NTFS volume${name} at byte ${place.startBytes}: ${cause}`;
-  return { report, free: [], warning: { code, message } };
+function keepUnknown(place: VolumePlace, fileSystem: string): Examined {
+  const reason = 'The filter does not look into this file system';
+  const report = {
+    ...placeOf(place),
+    ...nothingFound(fileSystem),
+    skippedBytes: 0,
+    gate: 'not-filtered',
+    reason,
+  };
+  return { report, free: [], isLookedInto: false, warning: null };
+}
+
+function keepWhole(place: VolumePlace, findings: Findings): Examined {
+  const { fileSystem, label, gate } = findings;
+  const reason = findings.reason ?? 'It raises a doubt';
+  const report = { ...placeOf(place), ...findings, skippedBytes: 0, reason };
+  const code = gate === 'structure-invalid' ? 'FS_STRUCTURE_INVALID' : 'FILTER_GATE_CLOSED';
+  const name = label === null ? '' : ` "${label}"`;
+  const cause = reason.charAt(0).toLowerCase() + reason.slice(1);
+  const message = `Cannot filter the ${fileSystem} volume${name} at byte ${place.startBytes}: ${cause}`;
+  return { report, free: [], isLookedInto: true, warning: { code, message } };
 }

@@ -184,7 +184,7 @@ describe('bad input', function () {
     assert.isString(damaged!.reason);
     assert.equal(damaged!.skippedBytes, 0);
     const gateCodes = warningCodes(taskOf(run, 'damaged01'));
-    assert.isTrue(gateCodes.includes('FILTER_GATE_CLOSED') || gateCodes.includes('NTFS_STRUCTURE_INVALID'));
+    assert.isTrue(gateCodes.includes('FILTER_GATE_CLOSED') || gateCodes.includes('FS_STRUCTURE_INVALID'));
     const now = world.file('damaged-now.raw');
     await world.sim.exportDisk('damaged01', 2000, now);
     const path = await world.restoreTo(point.savesetId, 2000);

@@ -2,7 +2,7 @@ import { assert } from 'chai';
 import { AppError } from '../../../shared/base/errors.ts';
 import { type Complain, fieldsOf, guidText } from '../../../worker/filter/fields.ts';
 
-const complain: Complain = (problem, at) => new AppError('NTFS_STRUCTURE_INVALID', problem, { at });
+const complain: Complain = (problem, at) => new AppError('FS_STRUCTURE_INVALID', problem, { at });
 const fields = (...bytes: number[]) => fieldsOf(Uint8Array.from(bytes), 100, complain);
 
 describe('fieldsOf', () => {

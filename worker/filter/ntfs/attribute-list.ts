@@ -23,7 +23,7 @@ const MIN_ENTRY_BYTES = 26;
 
 /**
  * Decodes all of `bytes`, which lies at `at` on the disk.
- * @throws AppError `NTFS_STRUCTURE_INVALID` for an entry that does not fit
+ * @throws AppError `FS_STRUCTURE_INVALID` for an entry that does not fit
  */
 export function decodeAttributeList(bytes: Uint8Array, at: number): ListEntry[] {
   const list = fieldsOf(bytes, at, complainOf('attribute list'));

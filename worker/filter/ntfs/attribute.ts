@@ -48,7 +48,7 @@ const CODED_FLAGS = 0x40ff;
 
 /**
  * All attributes between `from` and the end mark in the record `bytes`, which lies at `at` on the disk.
- * @throws AppError `NTFS_STRUCTURE_INVALID` for one that cannot be, or a list without an end
+ * @throws AppError `FS_STRUCTURE_INVALID` for one that cannot be, or a list without an end
  */
 export function decodeAttributes(bytes: Uint8Array, at: number, from: number, clusters: number): Attribute[] {
   const record = fieldsOf(bytes, at, complainOf('attribute'));

@@ -10,7 +10,7 @@ import { MiB } from '../../../shared/base/units.ts';
 import { type Extent, type ExtentSet } from '../../../shared/domain/extent.ts';
 import { type Stream, readStream } from './stream.ts';
 import { ntfsDamage } from './units.ts';
-import { type NtfsVolume } from './volume-bytes.ts';
+import { type NtfsVolume } from './ntfs-volume.ts';
 
 /** Runs held at most, about 20 MB. */
 const MAX_FREE_RUNS = 256 * 1024;
@@ -111,7 +111,7 @@ function createRunList(maxRuns: number): RunList {
 
 /**
  * Reads the free clusters of the volume out of `stream`.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when it is shorter than the volume
+ * @throws AppError `FS_STRUCTURE_INVALID` when it is shorter than the volume
  */
 export async function readFreeClusters(volume: NtfsVolume, stream: Stream): Promise<FreeClusters> {
   const { clusters } = volume.boot;

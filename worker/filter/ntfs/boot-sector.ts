@@ -33,7 +33,7 @@ const MAX_INDEX_BYTES = 64 * 1024;
 
 /**
  * Decodes the boot sector of the volume that begins at byte `at` of the disk.
- * @throws AppError `NTFS_STRUCTURE_INVALID` naming the field that cannot be
+ * @throws AppError `FS_STRUCTURE_INVALID` naming the field that cannot be
  */
 export function decodeBootSector(bytes: Uint8Array, at: number): BootSector {
   const fields = fieldsOf(bytes.subarray(0, SECTOR_BYTES), at, complainOf('boot sector'));

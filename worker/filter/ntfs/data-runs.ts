@@ -19,7 +19,7 @@ const MAX_FIELD_BYTES = 8;
 
 /**
  * Decodes the list at the start of `bytes`, which lies at `at` on the disk, of a volume with `volumeClusters`.
- * @throws AppError `NTFS_STRUCTURE_INVALID` for a run without length, outside the volume, or a list without an end
+ * @throws AppError `FS_STRUCTURE_INVALID` for a run without length, outside the volume, or a list without an end
  */
 export function decodeDataRuns(bytes: Uint8Array, at: number, volumeClusters: number): ClusterRun[] {
   const runs: ClusterRun[] = [];

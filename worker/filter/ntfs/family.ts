@@ -5,7 +5,7 @@ import { decodeReference } from './file-record.ts';
 import { type FileFamily } from './mft.ts';
 import { type Stream, joinPieces, readStream } from './stream.ts';
 import { attributeTypes, complainOf, ntfsDamage, recordNumbers } from './units.ts';
-import { type NtfsVolume } from './volume-bytes.ts';
+import { type NtfsVolume } from './ntfs-volume.ts';
 
 function named(family: FileFamily, type: number, name: string): Attribute[] {
   return family.attributes.filter((attribute) => attribute.type === type && attribute.name === name);
@@ -19,7 +19,7 @@ export function residentOf(family: FileFamily, type: number, name = ''): Residen
 
 /**
  * The non-resident attribute of this type and name, or null.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when a piece of it is missing
+ * @throws AppError `FS_STRUCTURE_INVALID` when a piece of it is missing
  */
 export function streamOf(
   volume: NtfsVolume,
@@ -34,7 +34,7 @@ export function streamOf(
 
 /**
  * The unnamed content of a metafile, which is never resident.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when it is missing
+ * @throws AppError `FS_STRUCTURE_INVALID` when it is missing
  */
 export function requireContent(volume: NtfsVolume, family: FileFamily, what: string): Stream {
   const stream = streamOf(volume, family, { type: attributeTypes.content, name: '', what });
@@ -59,7 +59,7 @@ export async function readStart(
 
 /**
  * Makes sure that the file lies in the root directory under `name`: a sign that the record is the one it should be.
- * @throws AppError `NTFS_STRUCTURE_INVALID`
+ * @throws AppError `FS_STRUCTURE_INVALID`
  */
 export function requireName(family: FileFamily, name: string): void {
   const found = family.attributes.some((attribute) => {

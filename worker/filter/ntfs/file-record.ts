@@ -37,7 +37,7 @@ export interface RecordPlace {
 
 /**
  * Decodes the record in `raw`, fix-ups included.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when it is torn or contradicts itself
+ * @throws AppError `FS_STRUCTURE_INVALID` when it is torn or contradicts itself
  */
 export function decodeFileRecord(raw: Uint8Array, place: RecordPlace): FileRecord {
   const { number, at, volumeClusters } = place;

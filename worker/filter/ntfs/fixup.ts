@@ -12,7 +12,7 @@ import { complainOf } from './units.ts';
 
 /**
  * The real bytes of the record in `raw` (a copy), whose first byte lies at `at` on the disk.
- * @throws AppError `NTFS_STRUCTURE_INVALID` for a wrong magic, a torn record or an array that cannot be
+ * @throws AppError `FS_STRUCTURE_INVALID` for a wrong magic, a torn record or an array that cannot be
  */
 export function decodeFixup(raw: Uint8Array, at: number, magic: string, what: string): Uint8Array {
   const fields = fieldsOf(raw, at, complainOf(what));

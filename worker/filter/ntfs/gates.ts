@@ -14,7 +14,7 @@ import { checkShadowCopies } from './vss.ts';
 
 /**
  * Tries all gates and returns the free clusters that may be trusted.
- * @throws AppError `FILTER_GATE_CLOSED` or `NTFS_STRUCTURE_INVALID` from the first that is closed
+ * @throws AppError `FILTER_GATE_CLOSED` or `FS_STRUCTURE_INVALID` from the first that is closed
  */
 export async function trustedFreeClusters(mft: Mft, volumeFile: FileFamily): Promise<FreeClusters> {
   const { volume } = mft;

@@ -17,7 +17,7 @@ import { gateClosed } from './gate.ts';
 import { type FileFamily } from './mft.ts';
 import { type Stream, placeOf, readStream, requirePlain } from './stream.ts';
 import { complainOf, ntfsDamage } from './units.ts';
-import { type NtfsVolume } from './volume-bytes.ts';
+import { type NtfsVolume } from './ntfs-volume.ts';
 
 const RESTART_PAGE_BYTES = 4096;
 const PAGES_BYTES = 2 * RESTART_PAGE_BYTES;
@@ -38,7 +38,7 @@ export type LogState = 'blank' | 'clean' | 'open';
 
 /**
  * Decodes one restart page at `at` on the disk.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when it is torn, `FILTER_GATE_CLOSED` for an unknown version or page size
+ * @throws AppError `FS_STRUCTURE_INVALID` when it is torn, `FILTER_GATE_CLOSED` for an unknown version or page size
  */
 function decodeRestartPage(raw: Uint8Array, at: number): RestartPage {
   const what = 'restart page of $LogFile';
@@ -73,7 +73,7 @@ export function decodeLogState(pages: Uint8Array, at: number): LogState {
 
 /**
  * Lets a log pass that is at rest, and returns where it lies.
- * @throws AppError `FILTER_GATE_CLOSED` when it is open or of an unknown kind, `NTFS_STRUCTURE_INVALID` when damaged
+ * @throws AppError `FILTER_GATE_CLOSED` when it is open or of an unknown kind, `FS_STRUCTURE_INVALID` when damaged
  */
 export async function checkLogFile(volume: NtfsVolume, logFile: FileFamily): Promise<Stream> {
   const stream = requirePlain(volume, requireContent(volume, logFile, '$LogFile'));

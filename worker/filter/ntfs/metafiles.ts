@@ -18,7 +18,7 @@ export function clustersOf(mft: Mft, streams: readonly Stream[]): ExtentSet {
 
 /**
  * Every cluster that an attribute of a metafile lies in.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when a metafile cannot be read
+ * @throws AppError `FS_STRUCTURE_INVALID` when a metafile cannot be read
  */
 export async function metafileClusters(mft: Mft): Promise<ExtentSet> {
   const extents: Extent[] = [];

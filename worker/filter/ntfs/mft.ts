@@ -17,7 +17,7 @@ import {
   requirePlain,
 } from './stream.ts';
 import { attributeTypes, ntfsDamage, recordNumbers } from './units.ts';
-import { type NtfsVolume } from './volume-bytes.ts';
+import { type NtfsVolume } from './ntfs-volume.ts';
 
 /**
  * Bounds on what one file may ask for, above what a 16 GiB MFT in 64 KiB pieces needs; a file that asks for more is taken for damage.
@@ -38,7 +38,7 @@ export interface FileFamily {
 
 /**
  * Finds the MFT from the boot sector.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when record 0 or one that extends it cannot be used
+ * @throws AppError `FS_STRUCTURE_INVALID` when record 0 or one that extends it cannot be used
  */
 export async function openMft(volume: NtfsVolume): Promise<Mft> {
   const { boot, bytes } = volume;
@@ -93,7 +93,7 @@ function isMapped({ volume, content }: Mft, number: number): boolean {
 
 /**
  * Reads one record, in use or not.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when it lies outside the MFT or is damaged
+ * @throws AppError `FS_STRUCTURE_INVALID` when it lies outside the MFT or is damaged
  */
 export async function readRecord(mft: Mft, number: number): Promise<FileRecord> {
   const { volume, content } = mft;
@@ -107,7 +107,7 @@ export async function readRecord(mft: Mft, number: number): Promise<FileRecord> 
 
 /**
  * Reads a base record that must be in use, and all that extend it.
- * @throws AppError `NTFS_STRUCTURE_INVALID` also when `sequence` is given and differs
+ * @throws AppError `FS_STRUCTURE_INVALID` also when `sequence` is given and differs
  */
 export async function readFamily(mft: Mft, number: number, sequence?: number): Promise<FileFamily> {
   const base = await readRecord(mft, number);

@@ -20,7 +20,7 @@ import { decodeFixup } from './fixup.ts';
 import { type FileFamily } from './mft.ts';
 import { type Stream, placeOf, readStream, requirePlain } from './stream.ts';
 import { DIRECTORY_INDEX, attributeTypes, complainOf, ntfsDamage } from './units.ts';
-import { type NtfsVolume } from './volume-bytes.ts';
+import { type NtfsVolume } from './ntfs-volume.ts';
 
 const HAS_NODE_BELOW = 1;
 const IS_LAST = 2;
@@ -35,7 +35,7 @@ export type NodeAnswer = { readonly found: FileReference } | { readonly below: n
 
 /**
  * Searches the entries of one node, whose header begins at `headerOffset` of `bytes`.
- * @throws AppError `NTFS_STRUCTURE_INVALID` for entries that cannot be
+ * @throws AppError `FS_STRUCTURE_INVALID` for entries that cannot be
  */
 export function searchNode(bytes: Uint8Array, at: number, headerOffset: number, name: string): NodeAnswer {
   const fields = fieldsOf(bytes, at, complainOf('directory index'));
@@ -70,7 +70,7 @@ const upperCase = (name: string): string => name.replace(/[a-z]/g, (letter) => l
 
 /**
  * The reference of `name` in `directory`, or null when there is none.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when the index cannot be followed
+ * @throws AppError `FS_STRUCTURE_INVALID` when the index cannot be followed
  */
 export async function findInDirectory(
   volume: NtfsVolume,

@@ -1,7 +1,7 @@
 /** The content of a non-resident attribute, joined from its pieces. */
 import { type ClusterRun } from './data-runs.ts';
 import { type NonResidentAttribute } from './attribute.ts';
-import { type NtfsVolume } from './volume-bytes.ts';
+import { type NtfsVolume } from './ntfs-volume.ts';
 import { ntfsDamage } from './units.ts';
 
 export interface Stream {
@@ -18,7 +18,7 @@ export interface Stream {
 
 /**
  * Joins the pieces that follow each other from VCN 0 on; what comes behind a gap is left out.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when there is no first piece or the initialised size is above the size
+ * @throws AppError `FS_STRUCTURE_INVALID` when there is no first piece or the initialised size is above the size
  */
 export function joinPrefix(pieces: readonly NonResidentAttribute[], what: string, at: number): Stream {
   const sorted = [...pieces].sort((a, b) => a.firstVcn - b.firstVcn);
@@ -43,7 +43,7 @@ export function mappedClusters(stream: Stream): number {
 
 /**
  * Joins all of the pieces.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when one is missing
+ * @throws AppError `FS_STRUCTURE_INVALID` when one is missing
  */
 export function joinPieces(
   volume: NtfsVolume,
@@ -62,7 +62,7 @@ export function joinPieces(
 
 /**
  * The same stream, if every byte of it lies on the disk as it is; it is then no longer than the volume.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when it is compressed, encrypted, has holes or maps clusters twice
+ * @throws AppError `FS_STRUCTURE_INVALID` when it is compressed, encrypted, has holes or maps clusters twice
  */
 export function requirePlain(volume: NtfsVolume, stream: Stream): Stream {
   const isPlain =
@@ -84,7 +84,7 @@ export function placeOf(volume: NtfsVolume, stream: Stream, offset: number): num
 
 /**
  * Fills `into` from byte `offset` of the stream: zeros for holes and past the initialised size.
- * @throws AppError `NTFS_STRUCTURE_INVALID` when the stream does not reach that far
+ * @throws AppError `FS_STRUCTURE_INVALID` when the stream does not reach that far
  */
 export async function readStream(
   volume: NtfsVolume,

@@ -4,8 +4,9 @@
  *
  * Source: docs/format/ntfs.md.
  */
-import { AppError } from '../../../shared/base/errors.ts';
+import { type AppError } from '../../../shared/base/errors.ts';
 import { type Complain } from '../fields.ts';
+import { volumeDamage } from '../gate.ts';
 
 /** Records of the MFT with a fixed meaning. */
 export const recordNumbers = {
@@ -41,7 +42,7 @@ export const BOOT_AREA_BYTES = 8192;
 
 /** The error for a structure `what` that cannot be; `at` is the byte on the disk. */
 export function ntfsDamage(what: string, problem: string, at: number): AppError {
-  return new AppError('NTFS_STRUCTURE_INVALID', `Cannot use the ${what} at byte ${at}: ${problem}`, { at });
+  return volumeDamage(`the ${what}`, problem, at);
 }
 
 /** The same as a function of the problem, for `fieldsOf`. */

@@ -11,7 +11,7 @@
 import { fieldsOf, guidText } from '../fields.ts';
 import { gateClosed } from './gate.ts';
 import { complainOf, ntfsDamage } from './units.ts';
-import { type VolumeBytes } from './volume-bytes.ts';
+import { type VolumeBytes } from '../volume-bytes.ts';
 
 const VSS_HEADER_OFFSET = 0x1e00;
 const HEADER_BYTES = 512;
@@ -26,7 +26,7 @@ const what = 'shadow copy catalog';
 
 /**
  * The volume offset of the catalog, 0 when the header names none, null without a header.
- * @throws AppError `NTFS_STRUCTURE_INVALID` for a header that is not one of a volume
+ * @throws AppError `FS_STRUCTURE_INVALID` for a header that is not one of a volume
  */
 export function decodeVssHeader(bytes: Uint8Array, at: number): number | null {
   const fields = fieldsOf(bytes, at, complainOf('shadow copy header'));
@@ -42,7 +42,7 @@ export interface CatalogBlock {
   readonly next: number;
 }
 
-/** @throws AppError `NTFS_STRUCTURE_INVALID` for a block of another kind */
+/** @throws AppError `FS_STRUCTURE_INVALID` for a block of another kind */
 export function decodeCatalogBlock(bytes: Uint8Array, at: number): CatalogBlock {
   const fields = fieldsOf(bytes, at, complainOf(what));
   if (guidText(fields.slice(0, 16)) !== VSS_GUID || fields.u32(20) !== CATALOG_RECORD) {
@@ -57,7 +57,7 @@ export function decodeCatalogBlock(bytes: Uint8Array, at: number): CatalogBlock 
 
 /**
  * Lets a volume pass that has no shadow copies.
- * @throws AppError `FILTER_GATE_CLOSED` when it has, `NTFS_STRUCTURE_INVALID` when the catalog cannot be read
+ * @throws AppError `FILTER_GATE_CLOSED` when it has, `FS_STRUCTURE_INVALID` when the catalog cannot be read
  */
 export async function checkShadowCopies(volume: VolumeBytes): Promise<void> {
   const header = new Uint8Array(HEADER_BYTES);

@@ -62,7 +62,7 @@ describe('decodeBootSector', () => {
       } catch (error) {
         assert.instanceOf(error, AppError);
         assert.deepInclude(error, {
-          code: 'NTFS_STRUCTURE_INVALID',
+          code: 'FS_STRUCTURE_INVALID',
           facts: { at: 1000 + offset },
         });
       }

@@ -46,7 +46,7 @@ describe('decodeDataRuns', () => {
         decode(...bytes);
         assert.fail('nothing was thrown');
       } catch (error) {
-        assert.deepInclude(error as AppError, { code: 'NTFS_STRUCTURE_INVALID', facts: { at } });
+        assert.deepInclude(error as AppError, { code: 'FS_STRUCTURE_INVALID', facts: { at } });
       }
     });
   }

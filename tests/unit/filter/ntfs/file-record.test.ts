@@ -87,7 +87,7 @@ describe('decodeFileRecord', () => {
       const bytes = sound();
       spoil(bytes);
       const fault = faultOf(bytes);
-      assert.equal(fault.code, 'NTFS_STRUCTURE_INVALID');
+      assert.equal(fault.code, 'FS_STRUCTURE_INVALID');
       assert.equal(fault.facts['at'], place.at + offset);
     });
   }

@@ -8,7 +8,7 @@ import { TiB } from '../../../../shared/base/units.ts';
 import { decodeBootSector } from '../../../../worker/filter/ntfs/boot-sector.ts';
 import { diskBytesOf } from '../../../../worker/filter/disk-bytes.ts';
 import { type Mft, openMft, readFamily, readRecord } from '../../../../worker/filter/ntfs/mft.ts';
-import { volumeBytesOf } from '../../../../worker/filter/ntfs/volume-bytes.ts';
+import { volumeBytesOf } from '../../../../worker/filter/volume-bytes.ts';
 import { type Overlay, readerOfPieces } from '../../../support/image-reader.ts';
 import {
   bootSector,
@@ -66,7 +66,7 @@ async function faultOf(work: Promise<unknown>): Promise<string> {
     await work;
   } catch (error) {
     assert.instanceOf(error, AppError);
-    assert.propertyVal(error, 'code', 'NTFS_STRUCTURE_INVALID');
+    assert.propertyVal(error, 'code', 'FS_STRUCTURE_INVALID');
     return error.message;
   }
   throw new Error('nothing was thrown');

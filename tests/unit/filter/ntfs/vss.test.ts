@@ -6,7 +6,7 @@ import {
   decodeCatalogBlock,
   decodeVssHeader,
 } from '../../../../worker/filter/ntfs/vss.ts';
-import { volumeBytesOf } from '../../../../worker/filter/ntfs/volume-bytes.ts';
+import { volumeBytesOf } from '../../../../worker/filter/volume-bytes.ts';
 import { type Overlay, readerOfPieces } from '../../../support/image-reader.ts';
 import { vssCatalog, vssHeader } from '../../../support/ntfs-bytes.ts';
 
@@ -56,13 +56,13 @@ describe('checkShadowCopies', () => {
       [[at, vssHeader(65536n)], [65536, vssCatalog([], 131072n)], [131072, vssCatalog([3])]],
       'FILTER_GATE_CLOSED',
     ],
-    ['a header of another kind', [[at, vssHeader(0n, 4)]], 'NTFS_STRUCTURE_INVALID'],
-    ['a catalog of zeros', [[at, vssHeader(65536n)]], 'NTFS_STRUCTURE_INVALID'],
-    ['a catalog outside the volume', [[at, vssHeader(2n ** 40n)]], 'NTFS_STRUCTURE_INVALID'],
+    ['a header of another kind', [[at, vssHeader(0n, 4)]], 'FS_STRUCTURE_INVALID'],
+    ['a catalog of zeros', [[at, vssHeader(65536n)]], 'FS_STRUCTURE_INVALID'],
+    ['a catalog outside the volume', [[at, vssHeader(2n ** 40n)]], 'FS_STRUCTURE_INVALID'],
     [
       'a catalog that returns to itself',
       [[at, vssHeader(65536n)], [65536, vssCatalog([], 65536n)]],
-      'NTFS_STRUCTURE_INVALID',
+      'FS_STRUCTURE_INVALID',
     ],
   ]; // prettier-ignore
   for (const [name, pieces, expected] of cases) {

@@ -1,0 +1,35 @@
+/**
+ * What every file system gives that the filter can look into: which bytes of a volume nobody needs, and how sure that is. One
+ * implementation each in ntfs/, ext/, xfs/ …; active-blocks.ts chooses among them and knows none of their structures.
+ *
+ * The rule for all: skipping too little costs bytes, skipping too much costs data. A doubt closes a gate, and a closed gate keeps
+ * the whole volume.
+ */
+import { type ExtentSet } from '../../shared/domain/extent.ts';
+import { type VolumeBytes } from './volume-bytes.ts';
+
+/** Bytes that the file system calls free and that are kept all the same. */
+export interface KeptBeyond {
+  /** A sentence's worth for the report: `shadow copies of the guest`, `allocated in the open log`. */
+  readonly why: string;
+  readonly bytes: number;
+}
+
+export interface FileSystemFindings {
+  /** The name that the first bytes gave, or a better one: `ext4` for `ext`. */
+  readonly fileSystem: string;
+  readonly label: string | null;
+  /** Unit of allocation. */
+  readonly clusterBytes: number | null;
+  /** As the file system itself counts; null when a gate closed before that was known. */
+  readonly usedBytes: number | null;
+  readonly freeBytes: number | null;
+  /** Bytes of the volume that need not be read, counted from its first one; empty when a gate is closed. */
+  readonly free: ExtentSet;
+  readonly kept: readonly KeptBeyond[];
+  readonly gate: string | null;
+  readonly reason: string | null;
+}
+
+/** Looks into a volume. What it holds is never thrown: only the transport's failures and cancelling are. */
+export type ExamineVolume = (bytes: VolumeBytes) => Promise<FileSystemFindings>;
