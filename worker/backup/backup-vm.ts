@@ -24,7 +24,7 @@ import { type TaskContext, type TaskResult } from '../task-context.ts';
 import { type BasePoint, openBase } from './base-point.ts';
 import { nameOf } from './disk-map.ts';
 import { IndexWriter } from './index-writer.ts';
-import { beginOnDevice } from './own-attempt.ts';
+import { openKnownChunks } from './known-chunks.ts';
 import { type OpenedDisk, leftOutDisks, leftOutWarnings, openDisks } from './open-disks.ts';
 import { type ReachedConsistency, SnapshotGuard } from './snapshot-guard.ts';
 import { type StoreDiskInput, type StoredDisk, storeDisk } from './store-disk.ts';
@@ -131,7 +131,7 @@ async function saveDisks(
   await using packs = new PackWriter(context.stream.storage, spec.savesetId);
   try {
     const indexes = new IndexWriter(context.stream, spec.savesetId, packs);
-    const lookup = await watch.during('map', () => beginOnDevice(spec, context));
+    const lookup = await watch.during('map', () => openKnownChunks(context));
     const stored = await storeDisks(backup, disks, { lookup, packs, indexes });
     return await watch.during('write', async () => {
       context.report({ phase: 'write', what: 'indexes and manifest', doneBytes: 0, totalBytes: 0 });
