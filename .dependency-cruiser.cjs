@@ -172,7 +172,7 @@ const borders = [
     from: { path: '^tests/support/vcenter-sim/' },
     to: {
       path: '^(master|worker|shared|scripts|tests)/',
-      pathNot: ['^tests/support/vcenter-sim/', '^tests/support/(fixtures|disk-patches)\\.ts$'],
+      pathNot: ['^tests/support/vcenter-sim/', '^tests/support/(fixtures|disk-patches|run-source)\\.ts$'],
     },
   },
   {
