@@ -26,6 +26,7 @@ import { StreamRegistry } from './registry/stream-registry.ts';
 import { finishRemovals } from './retention/removal.ts';
 import { Secrets } from './secrets.ts';
 import { type ServiceContext, serverAccess } from './service/context.ts';
+import { deviceKeyService } from './service/device-key-service.ts';
 import { deviceService } from './service/device-service.ts';
 import { jobService } from './service/job-service.ts';
 import { pointService } from './service/point-service.ts';
@@ -86,7 +87,7 @@ async function assemble(options: AppOptions, stack: DisposeStack): Promise<Servi
   const { dataDir, config, clock, log } = options;
   stack.use(lockInstance(dataDir));
   const secrets = await Secrets.open(dataDir);
-  const keys = new DeviceKeys(secrets);
+  const keys = new DeviceKeys(secrets, clock);
   const catalog = stack.use(Catalog.open(dataDir));
   const devices = patientStore(options.devices ?? deviceStore(clock, keys), clock);
   const vsphere = options.vsphere ?? vsphereAccess({ clock, log });
@@ -120,7 +121,7 @@ async function assemble(options: AppOptions, stack: DisposeStack): Promise<Servi
   stack.use(janitor);
   stack.use(forge);
   janitor.start();
-  return { catalog, secrets, devices, vsphere, registry, dispatcher, clock, log };
+  return { catalog, secrets, keys, devices, vsphere, registry, dispatcher, clock, log };
 }
 
 /** What a worker reads of its environment: docs/protocol/ipc.md. */
@@ -138,6 +139,7 @@ function makeServices(parts: ServiceContext): Services {
   return {
     servers: serverService(parts),
     devices,
+    keys: deviceKeyService(parts),
     jobs: jobService(parts),
     runs: runService(parts),
     points: pointService(parts),

@@ -2,8 +2,18 @@
  * Keys of encrypted devices: the password lies with the other secrets, the master key is derived from it once per start and
  * stays in memory. A key goes to workers alone, and into no log, catalog or answer.
  */
+import { type Clock } from '../shared/base/clock.ts';
+import { AppError } from '../shared/base/errors.ts';
+import { isEncrypted } from '../shared/format/device-header.ts';
+import { type KeySlotView, type KeySlotsView } from '../shared/contract/device-keys.ts';
 import { type OpenDevice, openDevice, readDeviceHeader } from '../shared/repository/device.ts';
-import { unlock } from '../shared/repository/key-slots.ts';
+import {
+  type UnlockedKey,
+  addKeySlot,
+  listKeySlots,
+  removeKeySlot,
+  unlock,
+} from '../shared/repository/key-slots.ts';
 import { type Storage } from '../shared/repository/storage.ts';
 import { type Secrets } from './secrets.ts';
 
@@ -12,16 +22,17 @@ const secretName = (deviceId: string): string => `device/${deviceId}`;
 
 export class DeviceKeys {
   readonly #secrets: Pick<Secrets, 'find' | 'put' | 'remove'>;
-  readonly #keys = new Map<string, Promise<Uint8Array>>();
+  readonly #clock: Clock;
+  readonly #keys = new Map<string, Promise<UnlockedKey>>();
 
-  constructor(secrets: Pick<Secrets, 'find' | 'put' | 'remove'>) {
+  constructor(secrets: Pick<Secrets, 'find' | 'put' | 'remove'>, clock: Clock) {
     this.#secrets = secrets;
+    this.#clock = clock;
   }
 
   /** Opens a device with the key that is known of it. @throws AppError as `openDevice`; `REPO_KEY_WRONG` */
   async open(storage: Storage, deviceId: string): Promise<OpenDevice> {
-    const key = await this.keyOf(storage, deviceId);
-    return openDevice(storage, { expectDeviceId: deviceId, key });
+    return openDevice(storage, { expectDeviceId: deviceId, key: await this.keyOf(storage, deviceId) });
   }
 
   /**
@@ -29,20 +40,13 @@ export class DeviceKeys {
    * @throws AppError `REPO_KEY_WRONG` when the password opens it no more, or what the device says
    */
   async keyOf(storage: Storage, deviceId: string): Promise<Uint8Array | null> {
-    const known = this.#keys.get(deviceId);
-    if (known !== undefined) return known;
-    const password = this.#secrets.find(secretName(deviceId));
-    if (password === undefined) return null;
-    const deriving = derive(storage, deviceId, password);
-    this.#keys.set(deviceId, deriving);
-    deriving.catch(() => this.#keys.delete(deviceId));
-    return deriving;
+    return (await this.#unlocked(storage, deviceId))?.key ?? null;
   }
 
-  /** Keeps a password that was found to open the device. */
-  async keep(deviceId: string, password: string, key: Uint8Array): Promise<void> {
-    await this.#secrets.put(secretName(deviceId), password);
-    this.#keys.set(deviceId, Promise.resolve(key));
+  /** Keeps a password, if it opens the device. @throws AppError `REPO_KEY_WRONG`, or what the device says */
+  async use(storage: Storage, deviceId: string, password: string): Promise<void> {
+    const unlocked = await derive(storage, deviceId, password);
+    await this.#keep(deviceId, password, unlocked);
   }
 
   /** The device stays as it is; it is locked from now on. */
@@ -50,10 +54,81 @@ export class DeviceKeys {
     this.#keys.delete(deviceId);
     await this.#secrets.remove(secretName(deviceId));
   }
+
+  /** The slots; none on a device that is not encrypted. No password is needed. */
+  async list(storage: Storage, deviceId: string): Promise<KeySlotsView> {
+    const { slots, damaged } = await listKeySlots({ storage, deviceId });
+    const inUse = (await this.#keys.get(deviceId))?.slotId;
+    return { slots: slots.map((slot) => view(slot, inUse)), damaged: [...damaged] };
+  }
+
+  /** @throws AppError `REPO_DEVICE_LOCKED`, `USAGE_INVALID` when it is not encrypted */
+  async add(storage: Storage, deviceId: string, by: NewPassword): Promise<KeySlotView> {
+    const { key, slotId } = await this.#needed(storage, deviceId);
+    return view(await addKeySlot({ storage, deviceId, clock: this.#clock }, key, by), slotId);
+  }
+
+  /** @throws AppError as `add`; `USAGE_NOT_FOUND`; `USAGE_CONFLICT` for the slot in use, which may be the last */
+  async remove(storage: Storage, deviceId: string, slotId: string): Promise<void> {
+    const unlocked = await this.#needed(storage, deviceId);
+    await removeKeySlot({ storage, deviceId }, slotId, unlocked.slotId);
+  }
+
+  /**
+   * Takes a new password in place of the one in use. The old one opens the device until the new one is kept: a crash leaves
+   * one of them that does, or both.
+   * @throws AppError as `add`
+   */
+  async change(storage: Storage, deviceId: string, password: string): Promise<KeySlotView> {
+    const { key, slotId } = await this.#needed(storage, deviceId);
+    const { slots } = await listKeySlots({ storage, deviceId });
+    const label = slots.find((slot) => slot.slotId === slotId)?.label ?? 'password';
+    const added = await this.add(storage, deviceId, { password, label });
+    await this.#keep(deviceId, password, { key, slotId: added.slotId });
+    await removeKeySlot({ storage, deviceId }, slotId, added.slotId);
+    return { ...added, inUse: true };
+  }
+
+  async #keep(deviceId: string, password: string, unlocked: UnlockedKey): Promise<void> {
+    await this.#secrets.put(secretName(deviceId), password);
+    this.#keys.set(deviceId, Promise.resolve(unlocked));
+  }
+
+  async #unlocked(storage: Storage, deviceId: string): Promise<UnlockedKey | undefined> {
+    const known = this.#keys.get(deviceId);
+    if (known !== undefined) return known;
+    const password = this.#secrets.find(secretName(deviceId));
+    if (password === undefined) return undefined;
+    const deriving = derive(storage, deviceId, password);
+    this.#keys.set(deviceId, deriving);
+    deriving.catch(() => this.#keys.delete(deviceId));
+    return deriving;
+  }
+
+  async #needed(storage: Storage, deviceId: string): Promise<UnlockedKey> {
+    const header = await readDeviceHeader(storage, deviceId);
+    const facts = { location: storage.location, deviceId };
+    if (!isEncrypted(header)) {
+      throw new AppError('USAGE_INVALID', `Cannot change keys of "${storage.location}": it has none`, facts);
+    }
+    const unlocked = await this.#unlocked(storage, deviceId);
+    if (unlocked !== undefined) return unlocked;
+    throw new AppError('REPO_DEVICE_LOCKED', `Cannot use "${storage.location}": it is encrypted`, facts);
+  }
+}
+
+interface NewPassword {
+  readonly password: string;
+  readonly label: string;
+}
+
+function view(slot: Omit<KeySlotView, 'inUse'>, inUse: string | undefined): KeySlotView {
+  const { slotId, label, createdAt } = slot;
+  return { slotId, label, createdAt, inUse: slotId === inUse };
 }
 
 /** The header is asked first: an empty mount point has no key slots either, and the password is not to blame. */
-async function derive(storage: Storage, deviceId: string, password: string): Promise<Uint8Array> {
+async function derive(storage: Storage, deviceId: string, password: string): Promise<UnlockedKey> {
   await readDeviceHeader(storage, deviceId);
-  return (await unlock({ storage, deviceId }, password)).key;
+  return unlock({ storage, deviceId }, password);
 }

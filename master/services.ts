@@ -4,6 +4,7 @@
  * several is `USAGE_AMBIGUOUS`, something that is in the way is `USAGE_CONFLICT`; the message names object and kind.
  */
 import {
+  type CheckBody,
   type DeviceBody,
   type DeviceView,
   type FingerprintView,
@@ -14,6 +15,7 @@ import {
   type PointSummary,
   type PointView,
   type ReclaimBody,
+  type RepairBody,
   type RestoreDiskBody,
   type RestorePlanView,
   type RunStarted,
@@ -25,6 +27,13 @@ import {
   type ServerView,
   type VmView,
 } from '../shared/contract/api.ts';
+import { type ConsolidateBody, type ConsolidateView } from '../shared/contract/consolidate.ts';
+import {
+  type KeyBody,
+  type KeySlotView,
+  type KeySlotsView,
+  type PasswordBody,
+} from '../shared/contract/device-keys.ts';
 import { type PinBody, type PruneBody, type PruneView } from '../shared/contract/retention.ts';
 import { type RequestedType } from '../shared/domain/backup-type.ts';
 
@@ -52,6 +61,23 @@ export interface DeviceService {
    * @throws AppError `DEVICE_IN_USE` while another one does
    */
   reclaim(name: string, body: ReclaimBody): Promise<RunStarted>;
+  /** Starts a run that checks the structure of the device. @throws AppError `DEVICE_IN_USE` */
+  check(name: string, body: CheckBody): Promise<RunStarted>;
+  /** The same, and salvages what can be read. @throws AppError `DEVICE_IN_USE` */
+  repair(name: string, body: RepairBody): Promise<RunStarted>;
+}
+
+/** Passwords of encrypted devices; they go in, and none comes out. */
+export interface DeviceKeyService {
+  list(name: string): Promise<KeySlotsView>;
+  /** One more password. @throws AppError `REPO_DEVICE_LOCKED`, `USAGE_INVALID` for a device that is not encrypted */
+  add(name: string, body: KeyBody): Promise<KeySlotView>;
+  /** Another password in place of the one in use. @throws AppError as `add` */
+  change(name: string, body: PasswordBody): Promise<KeySlotView>;
+  /** @throws AppError as `add`; `USAGE_CONFLICT` for the one in use */
+  remove(name: string, slotId: string): Promise<void>;
+  /** Keeps a password of the device from now on. @throws AppError `REPO_KEY_WRONG` */
+  unlock(name: string, body: PasswordBody): Promise<void>;
 }
 
 export interface JobService {
@@ -92,6 +118,11 @@ export interface PointService {
   /** Keeps it from being deleted, on the device first; a pin that it had is replaced. @throws AppError `DEVICE_OFFLINE` */
   pin(idOrPrefix: string, body: PinBody): Promise<PointView>;
   unpin(idOrPrefix: string): Promise<PointView>;
+  /**
+   * Makes a full point of its chain, which takes its place.
+   * @throws AppError `USAGE_CONFLICT` when something stands in the way and it is no dry run
+   */
+  consolidate(idOrPrefix: string, body: ConsolidateBody): Promise<ConsolidateView>;
 }
 
 export interface RestoreService {
@@ -103,6 +134,7 @@ export interface RestoreService {
 export interface Services {
   readonly servers: ServerService;
   readonly devices: DeviceService;
+  readonly keys: DeviceKeyService;
   readonly jobs: JobService;
   readonly runs: RunService;
   readonly points: PointService;

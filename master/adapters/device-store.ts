@@ -1,11 +1,13 @@
 /** Savesets on devices, for the dispatcher and for restore plans: shared/repository behind the ports of the master. */
 import { type Clock, isoTime } from '../../shared/base/clock.ts';
-import { hasCode, toAppError } from '../../shared/base/errors.ts';
+import { toAppError } from '../../shared/base/errors.ts';
+import { type KeySlotView } from '../../shared/contract/device-keys.ts';
 import { type DeviceAccess } from '../../shared/contract/ipc.ts';
+import { isEncrypted } from '../../shared/format/device-header.ts';
 import { type DiskIndex } from '../../shared/format/disk-index.ts';
 import { toHex } from '../../shared/format/hash.ts';
 import { type Manifest, type ManifestDisk } from '../../shared/format/manifest.ts';
-import { type OpenDevice, createDevice, readDeviceHeader } from '../../shared/repository/device.ts';
+import { type OpenDevice, readDeviceHeader } from '../../shared/repository/device.ts';
 import {
   clearAttempts,
   discardAttempt,
@@ -22,13 +24,18 @@ import { openLocalStorage } from '../../shared/repository/storage-local.ts';
 import { type Storage } from '../../shared/repository/storage.ts';
 import { type SavesetKeeper, type StoredSaveset } from '../dispatch/ports.ts';
 import { type DeviceKeys } from '../device-keys.ts';
+import { type DeviceWish, prepareDevice } from './prepare-device.ts';
 import { disksOfManifest, pointOfManifest } from './point-of-manifest.ts';
 
 /** What the services need of a device beside what the dispatcher does. */
 export interface DeviceStore extends SavesetKeeper {
-  /** The id of the device in the folder, which is made ready when it is empty. */
-  prepare(path: string): Promise<string>;
+  /** The id of the device in the folder, which is made ready when it is empty; as `prepareDevice`. */
+  prepare(path: string, wish?: DeviceWish): Promise<string>;
   freeBytes(device: DeviceAccess): Promise<number>;
+  /** Told by its header and key slots, which need no password. */
+  encryption(
+    device: DeviceAccess,
+  ): Promise<{ readonly encrypted: boolean; readonly keySlots: readonly KeySlotView[] }>;
   listSealed(device: DeviceAccess): AsyncIterable<string>;
   readSealed(device: DeviceAccess, savesetId: string): Promise<Manifest>;
   /** Pins a point; a pin that it had is replaced. */
@@ -50,15 +57,7 @@ export function deviceStore(clock: Clock, keys: DeviceKeys): DeviceStore {
     keys.open(openLocalStorage(path), deviceId);
   const storageOf = async (device: DeviceAccess): Promise<Storage> => (await open(device)).storage;
   return {
-    async prepare(path) {
-      const storage = openLocalStorage(path);
-      try {
-        return (await readDeviceHeader(storage)).deviceId;
-      } catch (error) {
-        if (!hasCode(error, 'REPO_NOT_A_DEVICE')) throw error;
-        return (await createDevice(storage, { clock })).header.deviceId;
-      }
-    },
+    prepare: (path, wish = {}) => prepareDevice(openLocalStorage(path), keys, clock, wish),
     async withKey(device) {
       const key = await keys.keyOf(openLocalStorage(device.path), device.deviceId);
       return { ...device, key: key === null ? null : toHex(key) };
@@ -70,6 +69,11 @@ export function deviceStore(clock: Clock, keys: DeviceKeys): DeviceStore {
       } catch (error) {
         return toAppError(error).message;
       }
+    },
+    async encryption({ path, deviceId }) {
+      const storage = openLocalStorage(path);
+      const encrypted = isEncrypted(await readDeviceHeader(storage, deviceId));
+      return { encrypted, keySlots: encrypted ? (await keys.list(storage, deviceId)).slots : [] };
     },
     freeBytes: async (device) => (await storageOf(device)).freeBytes(),
     read: async (device, savesetId) => readStored(await open(device), savesetId),

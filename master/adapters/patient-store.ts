@@ -11,13 +11,15 @@ const ANSWER_MS = 5_000;
 
 type Ask<T> = (device: DeviceAccess) => Promise<T>;
 
-/** `store`, whose `whyOffline` and `freeBytes` answer within seconds: a device that is silent then counts as offline. */
+/** `store`, whose `whyOffline`, `freeBytes` and `encryption` answer within seconds: a device that is silent then counts as offline. */
 export function patientStore(store: DeviceStore, clock: Clock): DeviceStore {
   const whyOffline = withinBound(clock, (device) => store.whyOffline(device));
   const freeBytes = withinBound(clock, (device) => store.freeBytes(device));
+  const encryption = withinBound(clock, (device) => store.encryption(device));
   return {
     ...store,
     freeBytes,
+    encryption,
     async whyOffline(device) {
       try {
         return await whyOffline(device);

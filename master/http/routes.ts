@@ -8,6 +8,7 @@ export function registerRoutes(table: RouteTable, services: Services): void {
   table.on(routes.health, () => services.health());
   registerServers(table, services);
   registerDevices(table, services);
+  registerKeys(table, services);
   registerJobs(table, services);
   registerRuns(table, services);
   registerPoints(table, services);
@@ -34,6 +35,22 @@ function registerDevices(table: RouteTable, { devices }: Services): void {
     return {};
   });
   table.on(routes.reclaimDevice, ({ params, body }) => devices.reclaim(params.name, body));
+  table.on(routes.checkDevice, ({ params, body }) => devices.check(params.name, body));
+  table.on(routes.repairDevice, ({ params, body }) => devices.repair(params.name, body));
+}
+
+function registerKeys(table: RouteTable, { keys }: Services): void {
+  table.on(routes.listKeys, ({ params }) => keys.list(params.name));
+  table.on(routes.addKey, ({ params, body }) => keys.add(params.name, body));
+  table.on(routes.changeKey, ({ params, body }) => keys.change(params.name, body));
+  table.on(routes.removeKey, async ({ params }) => {
+    await keys.remove(params.name, params.slot);
+    return {};
+  });
+  table.on(routes.unlockDevice, async ({ params, body }) => {
+    await keys.unlock(params.name, body);
+    return {};
+  });
 }
 
 function registerJobs(table: RouteTable, { jobs }: Services): void {
@@ -67,6 +84,7 @@ function registerPoints(table: RouteTable, services: Services): void {
   table.on(routes.showPoint, ({ params }) => points.show(params.id));
   table.on(routes.pinPoint, ({ params, body }) => points.pin(params.id, body));
   table.on(routes.unpinPoint, ({ params }) => points.unpin(params.id));
+  table.on(routes.consolidatePoint, ({ params, body }) => points.consolidate(params.id, body));
   table.on(routes.prune, ({ body }, signal) => services.prune(body, signal));
   table.on(routes.planRestore, ({ body }) => restore.plan(body));
   table.on(routes.restoreDisk, ({ body }) => restore.disk(body));

@@ -11,6 +11,7 @@ import { type DeviceRecord } from '../catalog/devices.ts';
 import { type RunRecord } from '../catalog/runs.ts';
 import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 import { type ServerRecord } from '../catalog/servers.ts';
+import { type DeviceKeys } from '../device-keys.ts';
 import { type Dispatcher } from '../dispatch/dispatcher.ts';
 import { deviceAccess } from '../dispatch/task-spec.ts';
 import { type StreamRegistry } from '../registry/stream-registry.ts';
@@ -19,6 +20,7 @@ import { type Secrets } from '../secrets.ts';
 export interface ServiceContext {
   readonly catalog: Catalog;
   readonly secrets: Secrets;
+  readonly keys: DeviceKeys;
   readonly devices: DeviceStore;
   readonly vsphere: VsphereAccess;
   readonly registry: StreamRegistry;

@@ -2,7 +2,15 @@
 import path from 'node:path';
 import { isoTime } from '../../shared/base/clock.ts';
 import { AppError, toAppError } from '../../shared/base/errors.ts';
-import { type DeviceView, deviceBody, reclaimBody } from '../../shared/contract/api.ts';
+import {
+  type CheckBody,
+  type DeviceView,
+  type RunStarted,
+  checkBody,
+  deviceBody,
+  reclaimBody,
+  repairBody,
+} from '../../shared/contract/api.ts';
 import { parse } from '../../shared/contract/schema.ts';
 import { disksOfManifest, pointOfManifest } from '../adapters/point-of-manifest.ts';
 import { type DeviceRecord } from '../catalog/devices.ts';
@@ -16,9 +24,9 @@ export function deviceService(context: ServiceContext): DeviceService {
   const { catalog, devices, registry } = context;
   return {
     async add(body) {
-      const device = parse(deviceBody, body, 'USAGE_INVALID', 'the device');
+      const { encrypt, password, label, ...device } = parse(deviceBody, body, 'USAGE_INVALID', 'the device');
       refuseTaken(context, device.name, device.path);
-      const deviceId = await devices.prepare(device.path);
+      const deviceId = await devices.prepare(device.path, { encrypt, password, label });
       const known = catalog.devices.byId(deviceId);
       if (known?.registered === true) {
         throw new AppError(
@@ -41,6 +49,11 @@ export function deviceService(context: ServiceContext): DeviceService {
       await clearOver({ catalog, keeper: devices, log: context.log }, device);
       return startDeviceTask(context, device, target);
     },
+    check: async (name, body) => startCheck(context, name, { ...checkOf(body), repair: null }),
+    async repair(name, body) {
+      const { dryRun, payloads } = parse(repairBody, body, 'USAGE_INVALID', 'the request');
+      return startCheck(context, name, { payloads, repair: dryRun ? 'dry-run' : 'done' });
+    },
     async remove(name) {
       const device = deviceNamed(catalog, name);
       const job = catalog.jobs.list().find((candidate) => candidate.devices.includes(name));
@@ -52,9 +65,22 @@ export function deviceService(context: ServiceContext): DeviceService {
       if (busy > 0) throw new AppError('DEVICE_IN_USE', `Cannot remove device "${name}": a run uses it`);
       registry.removeDevice(device.deviceId);
       catalog.devices.forget(device.deviceId);
-      return Promise.resolve();
+      await context.keys.forget(device.deviceId);
     },
   };
+}
+
+const checkOf = (body: CheckBody) => parse(checkBody, body, 'USAGE_INVALID', 'the request');
+
+async function startCheck(
+  context: ServiceContext,
+  name: string,
+  asked: { readonly payloads: boolean; readonly repair: 'dry-run' | 'done' | null },
+): Promise<RunStarted> {
+  const device = deviceNamed(context.catalog, name);
+  return Promise.resolve(
+    startDeviceTask(context, device, { kind: 'check', deviceId: device.deviceId, ...asked }),
+  );
 }
 
 function refuseTaken(context: ServiceContext, name: string, folder: string): void {
@@ -102,9 +128,22 @@ async function view(context: ServiceContext, device: DeviceRecord): Promise<Devi
     streamsInUse: leases.length,
     ...(await condition(context, device)),
     points: catalog.savesets.countOnDevice(deviceId),
+    ...(await encryption(context, device)),
     holders: leases.map(({ runId, taskId, pid }) => ({ runId, taskId, pid })),
     waiting: [...dispatcher.waiting(deviceId)],
   };
+}
+
+async function encryption(
+  { devices }: ServiceContext,
+  device: DeviceRecord,
+): Promise<Pick<DeviceView, 'encrypted' | 'keySlots'>> {
+  try {
+    const { encrypted, keySlots } = await devices.encryption(deviceAccess(device));
+    return { encrypted, keySlots: [...keySlots] };
+  } catch {
+    return { encrypted: null, keySlots: [] };
+  }
 }
 
 async function condition(

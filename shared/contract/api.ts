@@ -7,6 +7,7 @@ import { backupTypes, requestedTypes } from '../domain/backup-type.ts';
 import { consistencyLevels } from '../domain/consistency.ts';
 import { transportChoices } from '../domain/job.ts';
 import { outcomes, phases, runStates, taskKinds, taskStates } from '../domain/task.ts';
+import { devicePassword, keySlotLabel, keySlotView } from './device-keys.ts';
 import { deviceReport } from './device-report.ts';
 import { byteCounters, phaseTimes, taskProgress, warning } from './ipc.ts';
 import { pinView, retentionPatch, retentionPolicy } from './retention.ts';
@@ -98,6 +99,12 @@ export const deviceBody = z.strictObject({
   name: objectName,
   path: z.string().min(1),
   streams: z.number().int().min(1).max(64).default(1),
+  /** Only a new device can be encrypted. */
+  encrypt: z.boolean().default(false),
+  /** Of an encrypted device, new or not. */
+  password: devicePassword.optional(),
+  /** What its password is called; of a new device only. */
+  label: keySlotLabel.optional(),
 });
 export type DeviceBody = z.input<typeof deviceBody>;
 
@@ -111,11 +118,27 @@ export const deviceView = z.object({
   offlineReason: z.string().nullable(),
   freeBytes: count.nullable(),
   points: count,
+  /** Null while it cannot be told. */
+  encrypted: z.boolean().nullable(),
+  keySlots: z.array(keySlotView),
   /** Who holds the streams, and who waits for one. */
   holders: z.array(z.object({ runId: id, taskId: id.nullable(), pid: z.number().nullable() })),
   waiting: z.array(z.object({ runId: id, job: z.string().nullable(), tasks: count })),
 });
 export type DeviceView = z.output<typeof deviceView>;
+
+export const checkBody = z.strictObject({
+  /** Read every payload, which takes as long as reading the whole device. */
+  payloads: z.boolean().default(false),
+});
+export type CheckBody = z.input<typeof checkBody>;
+
+export const repairBody = z.strictObject({
+  payloads: z.boolean().default(false),
+  /** Only say what would be done. */
+  dryRun: z.boolean().default(false),
+});
+export type RepairBody = z.input<typeof repairBody>;
 
 export const reclaimBody = z.strictObject({
   dryRun: z.boolean().default(false),

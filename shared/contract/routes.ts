@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import {
+  checkBody,
   deviceBody,
   deviceView,
   fingerprintBody,
@@ -15,6 +16,7 @@ import {
   pointSummary,
   pointView,
   reclaimBody,
+  repairBody,
   restoreDiskBody,
   restorePlanBody,
   restorePlanView,
@@ -31,7 +33,10 @@ import {
   verifyBody,
   vmView,
 } from './api.ts';
-import { id, objectName } from './schema.ts';
+import { consolidateBody, consolidateView } from './consolidate.ts';
+import { pinBody, pruneBody, pruneView } from './retention.ts';
+import { keyBody, keySlotView, keySlotsView, passwordBody } from './device-keys.ts';
+import { attemptId, id, objectName } from './schema.ts';
 
 const none = z.undefined();
 type None = typeof none;
@@ -97,6 +102,7 @@ function route<A extends z.ZodType, X extends Parts = Parts>(
 }
 
 const byName = z.strictObject({ name: objectName });
+const bySlot = z.strictObject({ name: objectName, slot: attemptId });
 const byRunId = z.strictObject({ id: z.coerce.number().pipe(id) });
 const byPoint = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{4,16}$/, 'use 4 to 16 hexadecimal digits'),
@@ -122,6 +128,25 @@ export const routes = {
   addDevice: route('POST /v1/devices', deviceView, { body: deviceBody, status: CREATED }),
   showDevice: route('GET /v1/devices/:name', deviceView, { params: byName }),
   removeDevice: route('DELETE /v1/devices/:name', done, { params: byName }),
+  checkDevice: route('POST /v1/devices/:name/check', runStarted, {
+    params: byName,
+    body: checkBody,
+    status: ACCEPTED,
+  }),
+  repairDevice: route('POST /v1/devices/:name/repair', runStarted, {
+    params: byName,
+    body: repairBody,
+    status: ACCEPTED,
+  }),
+  listKeys: route('GET /v1/devices/:name/keys', keySlotsView, { params: byName }),
+  addKey: route('POST /v1/devices/:name/keys', keySlotView, {
+    params: byName,
+    body: keyBody,
+    status: CREATED,
+  }),
+  changeKey: route('PUT /v1/devices/:name/keys', keySlotView, { params: byName, body: passwordBody }),
+  removeKey: route('DELETE /v1/devices/:name/keys/:slot', done, { params: bySlot }),
+  unlockDevice: route('POST /v1/devices/:name/unlock', done, { params: byName, body: passwordBody }),
   reclaimDevice: route('POST /v1/devices/:name/reclaim', runStarted, {
     params: byName,
     body: reclaimBody,
@@ -146,6 +171,14 @@ export const routes = {
 
   listPoints: route('GET /v1/points', z.array(pointSummary), { query: pointListQuery }),
   showPoint: route('GET /v1/points/:id', pointView, { params: byPoint }),
+  pinPoint: route('POST /v1/points/:id/pin', pointView, { params: byPoint, body: pinBody }),
+  unpinPoint: route('DELETE /v1/points/:id/pin', pointView, { params: byPoint }),
+  consolidatePoint: route('POST /v1/points/:id/consolidate', consolidateView, {
+    params: byPoint,
+    body: consolidateBody,
+    status: ACCEPTED,
+  }),
+  prune: route('POST /v1/prune', pruneView, { body: pruneBody }),
 
   planRestore: route('POST /v1/restore/plan', restorePlanView, { body: restorePlanBody }),
   restoreDisk: route('POST /v1/restore/disk', runStarted, { body: restoreDiskBody, status: ACCEPTED }),

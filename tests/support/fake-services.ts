@@ -214,6 +214,13 @@ const aVm: VmView = {
   lastPoint: '2026-05-01T20:00:00.000Z',
 };
 
+const aKeySlot = {
+  slotId: '00112233445566bb',
+  label: 'night operator',
+  createdAt: '2026-05-01T20:00:00.000Z',
+  inUse: true,
+};
+
 const aDevice = (name: string, path: string, streams: number): DeviceView => ({
   name,
   deviceId: '0011223344556677',
@@ -224,6 +231,8 @@ const aDevice = (name: string, path: string, streams: number): DeviceView => ({
   offlineReason: null,
   freeBytes: 500 * GiB,
   points: 3,
+  encrypted: false,
+  keySlots: [],
   holders: [],
   waiting: [],
 });
@@ -308,7 +317,12 @@ export function fakeCore(): FakeCore {
       async add(body) {
         called('devices.add', body);
         refuseTaken(core.devices, 'device', body.name);
-        const device = aDevice(body.name, body.path, body.streams ?? 1);
+        const device = {
+          ...aDevice(body.name, body.path, body.streams ?? 1),
+          encrypted: body.encrypt ?? false,
+        };
+        if (body.path.endsWith('/locked') && body.password === undefined)
+          throw new AppError('REPO_DEVICE_LOCKED', `Cannot use "${body.path}": it is encrypted`);
         core.devices.set(body.name, device);
         return device;
       },
@@ -319,10 +333,40 @@ export function fakeCore(): FakeCore {
         called('devices.remove', name);
         core.devices.delete(name);
       },
+      async check(name, body) {
+        found(core.devices, 'device', name);
+        called('devices.check', body);
+        return { runId: 12 };
+      },
+      async repair(name, body) {
+        found(core.devices, 'device', name);
+        called('devices.repair', body);
+        return { runId: 12 };
+      },
       async reclaim(name, body) {
         found(core.devices, 'device', name);
         called('devices.reclaim', body);
         return { runId: 12 };
+      },
+    },
+    keys: {
+      list: async (name) => {
+        found(core.devices, 'device', name);
+        return { slots: [aKeySlot], damaged: ['ffffffffffffffff'] };
+      },
+      async add(name, body) {
+        called(`keys.add ${name}`, body);
+        return { ...aKeySlot, label: body.label ?? '', inUse: false };
+      },
+      async change(name, body) {
+        called(`keys.change ${name}`, body);
+        return aKeySlot;
+      },
+      async remove(name, slotId) {
+        called(`keys.remove ${name}`, slotId);
+      },
+      async unlock(name, body) {
+        called(`keys.unlock ${name}`, body);
       },
     },
     jobs: {
@@ -383,6 +427,12 @@ export function fakeCore(): FakeCore {
       async unpin(id) {
         called('points.unpin', id);
         return aPoint();
+      },
+      async consolidate(id, body) {
+        called('points.consolidate', { id, ...body });
+        const { savesetId, vm, createdAt, chain, dependents } = aPoint();
+        const point = { savesetId, vm, createdAt, chain, dependents, possible: true, obstacles: [] };
+        return { ...point, runId: body.dryRun === true ? null : 7 };
       },
     },
     async prune(body) {

@@ -1,54 +1,33 @@
 /** `blockhouse device …`: where savesets go, and how many streams each place takes. */
-import path from 'node:path';
 import { type DeviceView } from '../../../shared/contract/api.ts';
 import { routes } from '../../../shared/contract/routes.ts';
 import { EXIT_OK } from '../exit-codes.ts';
 import { formatCount, NOTHING, plural } from '../format.ts';
-import { type CommonArgv, confirmed, wholeNumber, yesOption } from '../options.ts';
+import { type CommonArgv, confirmed, yesOption } from '../options.ts';
 import { callOnce, type Choose, type Session } from '../session.ts';
+import { addCommand } from './device-add.ts';
+import { checkCommand, repairCommand } from './device-check.ts';
+import { keyCommands, unlockCommand } from './device-key.ts';
 import { reclaimCommand } from './device-reclaim.ts';
 
 export function deviceCommands(argv: CommonArgv, choose: Choose): CommonArgv {
   return argv.command('device', 'Manage the devices that savesets are kept on', (group) =>
-    [addCommand, listCommand, showCommand, removeCommand, reclaimCommand]
+    [
+      addCommand,
+      listCommand,
+      showCommand,
+      removeCommand,
+      reclaimCommand,
+      checkCommand,
+      repairCommand,
+      keyCommands,
+      unlockCommand,
+    ]
       .reduce((commands, add) => add(commands, choose), group)
-      .demandCommand(1, 'Cannot tell what to do with devices: name add, list, show, remove or reclaim'),
-  );
-}
-
-function addCommand(argv: CommonArgv, choose: Choose): CommonArgv {
-  return argv.command(
-    'add <name>',
-    'Register a folder as a device; an empty one is made ready',
-    (command) =>
-      command
-        .positional('name', { type: 'string', demandOption: true, describe: 'Name to call it by' })
-        .option('path', {
-          type: 'string',
-          demandOption: true,
-          requiresArg: true,
-          describe: 'Folder of the device',
-        })
-        .option('streams', {
-          requiresArg: true,
-          coerce: wholeNumber('--streams'),
-          describe: 'How many workers may write to it at a time (number, else 1)',
-        })
-        .example('$0 device add disk1 --path /backup/disk1 --streams 4', 'Up to four VMs at a time'),
-    (args) =>
-      choose(async (session) => {
-        const folder = path.resolve(session.cwd, args.path);
-        const streams = args.streams === undefined ? {} : { streams: args.streams };
-        const device = await callOnce(session, routes.addDevice, {
-          body: { name: args.name, path: folder, ...streams },
-        });
-        session.output.result(device, () =>
-          session.output.line(
-            `Device "${device.name}" is registered: ${device.path}, ${plural(device.streams, 'stream')}`,
-          ),
-        );
-        return EXIT_OK;
-      }),
+      .demandCommand(
+        1,
+        'Cannot tell what to do with devices: name add, list, show, remove, reclaim, check, repair, key or unlock',
+      ),
   );
 }
 
@@ -115,6 +94,7 @@ function writeDevice({ output }: Session, device: DeviceView): void {
     ['State', stateOf(device)],
     ['Streams', `${device.streamsInUse} of ${device.streams} in use`],
     ['Points', String(device.points)],
+    ['Encrypted', encryptionOf(device)],
     ['Free', device.freeBytes === null ? NOTHING : formatCount(device.freeBytes)],
   ]);
   for (const { runId, taskId, pid } of device.holders) {
@@ -126,6 +106,11 @@ function writeDevice({ output }: Session, device: DeviceView): void {
       `  run ${runId}${job === null ? '' : ` of job "${job}"`} waits with ${plural(tasks, 'task')}`,
     );
   }
+}
+
+function encryptionOf({ encrypted, keySlots }: DeviceView): string {
+  if (encrypted === null) return NOTHING;
+  return encrypted ? `yes, passwords: ${keySlots.map(({ label }) => label).join(', ')}` : 'no';
 }
 
 function removeCommand(argv: CommonArgv, choose: Choose): CommonArgv {

@@ -3,7 +3,8 @@ import { routes } from '../../../shared/contract/routes.ts';
 import { EXIT_FAILED, EXIT_OK } from '../exit-codes.ts';
 import { NOTHING } from '../format.ts';
 import { type CommonArgv, confirmed, datastorePaths, fingerprint, serverUrl, yesOption } from '../options.ts';
-import { choosePin, findPassword } from '../server-access.ts';
+import { findPassword, passwordOptions } from '../password.ts';
+import { choosePin } from '../server-access.ts';
 import { callOnce, type Choose, type Session } from '../session.ts';
 
 export function serverCommands(argv: CommonArgv, choose: Choose): CommonArgv {
@@ -30,7 +31,7 @@ function addCommand(argv: CommonArgv, choose: Choose): CommonArgv {
     'add <name>',
     'Register a server after a test of the login',
     (command) =>
-      command
+      passwordOptions(command)
         .positional('name', { type: 'string', demandOption: true, describe: 'Name to call it by' })
         .option('url', {
           type: 'string',
@@ -44,17 +45,6 @@ function addCommand(argv: CommonArgv, choose: Choose): CommonArgv {
           requiresArg: true,
           describe: 'Account to log in with',
         })
-        .option('password-file', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'File whose first line is the password',
-        })
-        .option('password-env', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'Variable that holds the password',
-        })
-        .conflicts('password-file', 'password-env')
         .option('fingerprint', {
           type: 'string',
           requiresArg: true,
@@ -87,7 +77,7 @@ async function addServer(session: Session, args: AddArgs): Promise<number> {
   const url = serverUrl(args.url);
   const given = args.fingerprint === undefined ? undefined : fingerprint(args.fingerprint);
   const pin = given ?? (await choosePin(session, args.name, url));
-  const password = await findPassword(session, args);
+  const password = await findPassword(session, args, `Password of ${args.user}`);
   const server = await callOnce(session, routes.addServer, {
     body: {
       name: args.name,

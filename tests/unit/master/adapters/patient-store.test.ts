@@ -31,7 +31,7 @@ describe('patientStore', () => {
     sleepers = [];
     questions = [];
     const hanging: DeviceStore = {
-      ...deviceStore(clock, new DeviceKeys(noSecrets)),
+      ...deviceStore(clock, new DeviceKeys(noSecrets, clock)),
       whyOffline: () => {
         const question = deferred<string | undefined>();
         questions.push(question);

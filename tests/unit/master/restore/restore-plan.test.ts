@@ -22,7 +22,7 @@ const SAVESET = 'a'.repeat(16);
 async function onePoint() {
   const folder = await tempFolder();
   await mkdir(folder.file('tape0'));
-  const devices = deviceStore(systemClock, new DeviceKeys(noSecrets));
+  const devices = deviceStore(systemClock, new DeviceKeys(noSecrets, systemClock));
   const path = folder.file('tape0');
   const deviceId = await devices.prepare(path);
   const device = await openDevice(openLocalStorage(path));
