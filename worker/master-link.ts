@@ -6,6 +6,7 @@ import { type Log } from '../shared/base/log.ts';
 import { AppError } from '../shared/base/errors.ts';
 import { type Deferred, deferred } from '../shared/base/async.ts';
 import {
+  type KnownState,
   type TaskSpec,
   type ToMaster,
   type ToMasterRequest,
@@ -23,6 +24,12 @@ export type Request = ToMasterRequest extends infer Each
 /** What the task loop reacts to. */
 export type Order = Exclude<ToWorker, { type: 'reply' }>;
 
+/** What a reply holds, by what was asked. */
+export interface Answer {
+  readonly spec?: TaskSpec | undefined;
+  readonly states?: Readonly<Record<string, KnownState>> | undefined;
+}
+
 export interface Channel {
   send(message: ToMaster): void;
 }
@@ -30,7 +37,7 @@ export interface Channel {
 export class MasterLink {
   readonly #channel: Channel;
   readonly #log: Log;
-  readonly #waiting = new Map<number, Deferred<TaskSpec | undefined>>();
+  readonly #waiting = new Map<number, Deferred<Answer>>();
   #seq = 0;
 
   constructor(channel: Channel, log: Log) {
@@ -47,9 +54,9 @@ export class MasterLink {
    * Sends a request and waits for its reply; the master's death ends the process, so the wait has an end.
    * @throws AppError whatever the master answers, `IPC_FENCED` among them
    */
-  async ask(request: Request): Promise<TaskSpec | undefined> {
+  async ask(request: Request): Promise<Answer> {
     const seq = ++this.#seq;
-    const reply = deferred<TaskSpec | undefined>();
+    const reply = deferred<Answer>();
     this.#waiting.set(seq, reply);
     this.#channel.send({ ...request, seq });
     return reply.promise;
@@ -66,7 +73,7 @@ export class MasterLink {
     if (message.type !== 'reply') return message;
     const waiting = this.#waiting.get(message.seq);
     this.#waiting.delete(message.seq);
-    if (message.result.ok) waiting?.resolve(message.result.spec);
+    if (message.result.ok) waiting?.resolve(message.result);
     else waiting?.reject(fromWireError(message.result.error));
     return undefined;
   }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type Log } from '../shared/base/log.ts';
 import { type DeviceAccess } from '../shared/contract/ipc.ts';
 import { ChunkLookup } from '../shared/repository/chunk-lookup.ts';
-import { openLocalDevice } from './open-local-device.ts';
+import { openLocalDevice, openLocalLocked } from './open-local-device.ts';
 import { CodePool } from './pipeline/thread-pool.ts';
 import { type OpenStream } from './task-context.ts';
 
@@ -11,15 +11,19 @@ export interface StreamOptions {
   readonly threads: number;
   /** Where the lookups of devices are remembered; without it they are read from the devices alone. */
   readonly cacheFolder?: string | undefined;
+  /** Open an encrypted device without its key, too: what is encrypted cannot be read then. */
+  readonly mayBeLocked?: boolean | undefined;
   readonly log: Log;
 }
 
 /** @throws AppError `REPO_NOT_A_DEVICE`, `REPO_WRONG_DEVICE`, `REPO_DEVICE_LOCKED`, `FORMAT_VERSION_UNKNOWN` */
 export async function openStream(
   access: DeviceAccess,
-  { threads, cacheFolder, log }: StreamOptions,
+  { threads, cacheFolder, mayBeLocked = false, log }: StreamOptions,
 ): Promise<OpenStream & AsyncDisposable> {
-  const device = await openLocalDevice(access);
+  const device = await (mayBeLocked && access.key === null
+    ? openLocalLocked(access)
+    : openLocalDevice(access));
   const { deviceId, gridBytes } = device.header;
   const pool = new CodePool({ threads, gridBytes, cipher: device.cipher });
   const cache =

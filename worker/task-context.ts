@@ -4,10 +4,12 @@
  */
 import {
   type DeviceAccess,
+  type KnownState,
   type ServerAccess,
   type TaskOutcome,
   type TaskProgress,
 } from '../shared/contract/ipc.ts';
+import { type AppError } from '../shared/base/errors.ts';
 import { type ChunkLookup } from '../shared/repository/chunk-lookup.ts';
 import { type Clock } from '../shared/base/clock.ts';
 import { type Log } from '../shared/base/log.ts';
@@ -40,10 +42,15 @@ export interface TaskContext {
   readonly ledger: SnapshotLedger;
   /** The worker's one session; a new one when the server is another. Closed by the worker. */
   vsphere(server: ServerAccess): Promise<VsphereSession>;
+  /** What the catalog knows of attempts and savesets, at most `MAX_ASKED_STATES` at once. */
+  statesOf(ids: readonly string[]): Promise<ReadonlyMap<string, KnownState>>;
   /** Lossy and throttled by the receiver of the call; cheap to call often. */
   report(progress: TaskProgress): void;
 }
 
 /** What a task that did not fail gives back; the outcome's status follows from the warnings. */
 export type TaskResult = Pick<TaskOutcome, 'warnings' | 'counters' | 'phases' | 'saveset'> &
-  Partial<Pick<TaskOutcome, 'report'>>;
+  Partial<Pick<TaskOutcome, 'report'>> & {
+    /** The task did all it should, and what it found is no success. */
+    readonly failure?: AppError | undefined;
+  };

@@ -77,6 +77,7 @@ export class TaskLoop {
       this.#stream = await openStream(order.device, {
         threads: order.threads,
         cacheFolder: this.#cacheFolder,
+        mayBeLocked: order.mayBeLocked,
         log: this.#log,
       });
       this.#log.info('Stream opened', { device: order.device.name, threads: order.threads });
@@ -112,17 +113,22 @@ export class TaskLoop {
   async #outcomeOf(assignment: Assignment, signal: AbortSignal, log: Log): Promise<TaskOutcome> {
     const { taskId, token } = assignment;
     try {
-      const spec = await this.#link.ask({ type: 'fetch', taskId, token });
+      const { spec } = await this.#link.ask({ type: 'fetch', taskId, token });
       if (spec === undefined || this.#stream === undefined) {
         throw new AppError('IPC_MESSAGE_INVALID', 'Cannot start the task: it has no spec or no stream', {
           taskId,
         });
       }
       log.info('Task begins', { runId: spec.runId, task: spec.kind, attempt: spec.attempt });
-      const result = await runTask(spec, this.#contextOf(spec, this.#stream, signal, log));
+      const { failure, ...result } = await runTask(spec, this.#contextOf(spec, this.#stream, signal, log));
       const warnings = result.warnings.slice(0, MAX_WARNINGS);
+      const report = result.report ?? null;
+      if (failure !== undefined) {
+        log.warn('Task found damage', { error: failure });
+        return { ...result, report, warnings, status: 'failed', error: toWireError(failure) };
+      }
       const status = warnings.length > 0 ? 'warning' : 'ok';
-      return { report: null, ...result, warnings, status, error: null };
+      return { ...result, report, warnings, status, error: null };
     } catch (error) {
       if (hasCode(error, 'IPC_FENCED')) throw error;
       const status = isCancel(error) || signal.aborted ? 'cancelled' : 'failed';
@@ -158,6 +164,10 @@ export class TaskLoop {
         intent: (snapshot) => done(link.ask({ type: 'intent', taskId, token, ...snapshot })),
         created: (snapshot) => done(link.ask({ type: 'created', taskId, token, ...snapshot })),
         removed: (snapshot) => done(link.ask({ type: 'removed', taskId, token, ...snapshot })),
+      },
+      async statesOf(ids) {
+        const { states = {} } = await link.ask({ type: 'states', taskId, token, ids: [...ids] });
+        return new Map(Object.entries(states));
       },
     };
   }

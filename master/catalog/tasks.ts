@@ -32,6 +32,12 @@ export type TaskTarget =
   | { readonly kind: 'verify'; readonly savesetId: string }
   | { readonly kind: 'consolidate'; readonly savesetId: string }
   | {
+      readonly kind: 'check';
+      readonly deviceId: string;
+      readonly payloads: boolean;
+      readonly repair: 'dry-run' | 'done' | null;
+    }
+  | {
       readonly kind: 'reclaim';
       readonly deviceId: string;
       readonly dryRun: boolean;
@@ -188,6 +194,11 @@ function attemptStatements(database: Database) {
     },
     /** Whether an attempt of this catalog has ended, by its id on the device; false for one of another catalog. */
     isOver: (attemptId: string): boolean => (over.get(attemptId)?.finished_at ?? null) !== null,
+    /** Of an attempt of this catalog by its id on the device; undefined for one of another catalog. */
+    attemptState(attemptId: string): 'live' | 'over' | undefined {
+      const row = over.get(attemptId);
+      return row && (row.finished_at === null ? 'live' : 'over');
+    },
     /** Errors of all attempts that failed, oldest first. */
     attemptErrors(taskId: number): readonly WireError[] {
       return errors.all(taskId).map((row) => JSON.parse(row.error) as WireError);

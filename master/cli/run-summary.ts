@@ -1,7 +1,7 @@
 /** What a run did, VM by VM: outcome, consistency, time per phase, bytes, and every warning and error with its advice. */
 import { errorTable } from '../../shared/base/error-table.ts';
 import { formatBytes, formatDuration } from '../../shared/base/units.ts';
-import { bottleneckOf } from '../../shared/domain/task.ts';
+import { bottleneckOf, writesSaveset } from '../../shared/domain/task.ts';
 import { phaseNames, type RunView, type TaskView } from '../../shared/contract/api.ts';
 import { type WireError } from '../../shared/contract/wire-error.ts';
 import { writeDeviceReport } from './device-report.ts';
@@ -50,7 +50,7 @@ function subjectColumn(run: RunView): Column {
 }
 
 function writeOutcomes(output: Output, run: RunView, nowMs: number): void {
-  const isBackup = run.kind === 'backup';
+  const isBackup = writesSaveset(run.kind);
   const heads = ['OUTCOME', ...(isBackup ? ['TYPE', 'CONSISTENCY', 'POINT'] : []), 'DEVICE'];
   const columns: Column[] = [
     subjectColumn(run),
@@ -104,7 +104,9 @@ const byteColumns = {
   backup: ['provisioned', 'used', 'changed', 'skipped', 'read', 'stored'],
   restore: ['provisioned', 'read', 'zero'],
   verify: ['provisioned', 'read', 'zero'],
+  consolidate: ['provisioned', 'stored'],
   reclaim: ['read', 'stored'],
+  check: ['read'],
 } as const;
 
 function writeBytes(output: Output, run: RunView): void {

@@ -3,25 +3,17 @@
  * A message under a token that is not the task's current one changes nothing.
  */
 import { type AppError } from '../../shared/base/errors.ts';
-import {
-  type TaskOutcome,
-  type TaskProgress,
-  type TaskSpec,
-  type ToMasterRequest,
-} from '../../shared/contract/ipc.ts';
+import { type TaskOutcome, type TaskProgress, type ToMasterRequest } from '../../shared/contract/ipc.ts';
 import { type ActiveRun } from './active-run.ts';
 import { deviceFailed } from './device-trouble.ts';
 import { type Floor } from './floor.ts';
 import { type SettlementContext, type Verdict, settleFailure, settleReport } from './settlement.ts';
 import { type BusyTask, type Slot } from './slot.ts';
-import { answerFetch, answerLedger, fenced } from './worker-requests.ts';
+import { type Answer } from './worker-link.ts';
+import { answerFetch, answerLedger, answerStates, fenced } from './worker-requests.ts';
 
 /** Answers a worker. @throws AppError `IPC_FENCED` when the attempt was given up */
-export async function answerWorker(
-  floor: Floor,
-  slot: Slot,
-  request: ToMasterRequest,
-): Promise<{ spec?: TaskSpec }> {
+export async function answerWorker(floor: Floor, slot: Slot, request: ToMasterRequest): Promise<Answer> {
   const { taskId, token } = request;
   const task = floor.options.catalog.tasks.get(taskId);
   if (!holds(slot, taskId, token) || task?.currentToken !== token) throw fenced(taskId, token);
@@ -37,6 +29,8 @@ export async function answerWorker(
       answerLedger(floor.options, task, request);
       floor.runs.changed(slot.run);
       return {};
+    case 'states':
+      return { states: answerStates(floor.options, request.ids) };
     case 'outcome':
       await report(floor, slot, request.outcome);
       return {};

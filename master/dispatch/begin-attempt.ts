@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { invariant } from '../../shared/base/assert.ts';
 import { type TaskKind } from '../../shared/domain/task.ts';
 import { type Catalog } from '../catalog/catalog.ts';
+import { type NewSaveset } from '../catalog/saveset-rows.ts';
 import { type TaskRecord } from '../catalog/tasks.ts';
 import { type LiveAttempt } from './settlement.ts';
 import { nextState } from './task-machine.ts';
@@ -10,7 +11,7 @@ import { deviceAccess } from './task-spec.ts';
 
 const ATTEMPT_ID_BYTES = 8;
 /** Kinds of tasks that write to their device. */
-const WRITING: readonly TaskKind[] = ['backup', 'reclaim'];
+const WRITING: readonly TaskKind[] = ['backup', 'consolidate', 'reclaim', 'check'];
 
 export interface AttemptPlace {
   readonly taskId: number;
@@ -42,16 +43,18 @@ function insertSaveset(
   task: TaskRecord,
   saveset: { readonly savesetId: string; readonly token: number; readonly deviceId: string },
 ): void {
-  if (task.target.kind !== 'backup') return;
-  const { vm, server } = task.target;
-  catalog.savesets.insertUnsealed({
-    ...saveset,
-    runId: task.runId,
-    taskId: task.taskId,
-    job: catalog.runs.get(task.runId)?.job?.name ?? '',
-    server,
-    vmName: vm.name,
-    vmUuid: vm.instanceUuid,
-    vmMoref: vm.moref,
-  });
+  const vm = vmOf(catalog, task);
+  if (vm === undefined) return;
+  catalog.savesets.insertUnsealed({ ...vm, ...saveset, runId: task.runId, taskId: task.taskId });
+}
+
+type VmOfSaveset = Pick<NewSaveset, 'job' | 'server' | 'vmName' | 'vmUuid' | 'vmMoref'>;
+
+/** Whose saveset the attempt will write; undefined when it writes none, or none can be made any more. */
+function vmOf(catalog: Catalog, { target, runId }: TaskRecord): VmOfSaveset | undefined {
+  if (target.kind === 'consolidate') return catalog.savesets.point(target.savesetId);
+  if (target.kind !== 'backup') return undefined;
+  const { vm, server } = target;
+  const job = catalog.runs.get(runId)?.job?.name ?? '';
+  return { job, server, vmName: vm.name, vmUuid: vm.instanceUuid, vmMoref: vm.moref };
 }

@@ -11,7 +11,7 @@ import { deviceFailed, endHopeless } from './device-trouble.ts';
 import { type Floor, claimInput } from './floor.ts';
 import { admissionOf } from './run-state.ts';
 import { type Slot } from './slot.ts';
-import { deviceAccess } from './task-spec.ts';
+import { deviceAccess, deviceMaybeLocked } from './task-spec.ts';
 import { type LinkEvents, WorkerLink } from './worker-link.ts';
 
 /** What hears the worker at a slot. */
@@ -49,7 +49,9 @@ function start(floor: Floor, run: ActiveRun, deviceId: string, listen: Listen): 
     const link = new WorkerLink({
       process,
       open: async () => ({
-        device: await keeper.withKey(deviceAccess(device)),
+        ...(run.record.kind === 'check'
+          ? { device: await deviceMaybeLocked(keeper, device), mayBeLocked: true }
+          : { device: await keeper.withKey(deviceAccess(device)) }),
         threads: threadsFor(floor, run),
       }),
       heartbeatMs: config.heartbeatMs,

@@ -1,9 +1,11 @@
 /** What a worker is told of its task, made when it asks: the newest sealed base and the password are looked up only now. */
 import { invariant } from '../../shared/base/assert.ts';
-import { AppError } from '../../shared/base/errors.ts';
+import { AppError, hasCode } from '../../shared/base/errors.ts';
 import {
   type BackupSpec,
   type ChainLink,
+  type CheckSpec,
+  type ConsolidateSpec,
   type DeviceAccess,
   type ReclaimSpec,
   type ServerAccess,
@@ -35,7 +37,9 @@ export async function buildSpec(sources: SpecSources, run: RunRecord, task: Task
   const { target } = task;
   if (target.kind === 'backup') return backupSpec(sources, run, { ...task, target });
   if (target.kind === 'reclaim') return reclaimSpec(sources, { ...task, target });
+  if (target.kind === 'check') return checkSpec(sources, { ...task, target });
   const head = { ...attemptOf(task), chain: await chainLinks(sources, target.savesetId) };
+  if (target.kind === 'consolidate') return consolidateSpec(sources, task, head);
   if (target.kind === 'verify') return { kind: 'verify', ...head };
   return { kind: 'restore', ...head, diskKey: target.diskKey, target: target.target };
 }
@@ -63,6 +67,15 @@ async function backupSpec(sources: SpecSources, run: RunRecord, task: BackupTask
   };
 }
 
+async function consolidateSpec(
+  sources: SpecSources,
+  { taskId, savesetId, deviceId }: TaskRecord,
+  head: Omit<ConsolidateSpec, 'kind' | 'savesetId' | 'device'>,
+): Promise<ConsolidateSpec> {
+  invariant(savesetId !== null && deviceId !== null, 'an attempt that writes has an id', { task: taskId });
+  return { kind: 'consolidate', ...head, savesetId, device: await deviceOf(sources, deviceId) };
+}
+
 type ReclaimTask = TaskRecord & { readonly target: Extract<TaskTarget, { kind: 'reclaim' }> };
 
 async function reclaimSpec(sources: SpecSources, task: ReclaimTask): Promise<ReclaimSpec> {
@@ -70,6 +83,26 @@ async function reclaimSpec(sources: SpecSources, task: ReclaimTask): Promise<Rec
   invariant(task.savesetId !== null, 'an attempt that writes has an id', { task: task.taskId });
   const device = await deviceOf(sources, deviceId);
   return { kind: 'reclaim', ...attemptOf(task), attemptId: task.savesetId, device, dryRun, sparsePercent };
+}
+
+type CheckTask = TaskRecord & { readonly target: Extract<TaskTarget, { kind: 'check' }> };
+
+async function checkSpec(sources: SpecSources, task: CheckTask): Promise<CheckSpec> {
+  const { deviceId, payloads, repair } = task.target;
+  invariant(task.savesetId !== null, 'an attempt that writes has an id', { task: task.taskId });
+  const device = await deviceMaybeLocked(sources.keeper, registeredDevice(sources, deviceId));
+  return { kind: 'check', ...attemptOf(task), attemptId: task.savesetId, device, payloads, repair };
+}
+
+/** With its key where that is known: a device can be checked from outside without. */
+export async function deviceMaybeLocked(keeper: SavesetKeeper, device: DeviceRecord): Promise<DeviceAccess> {
+  const access = deviceAccess(device);
+  try {
+    return await keeper.withKey(access);
+  } catch (error) {
+    if (hasCode(error, 'REPO_DEVICE_LOCKED')) return access;
+    throw error;
+  }
 }
 
 async function planFor(sources: SpecSources, run: RunRecord, task: BackupTask): Promise<BasePlan> {
@@ -122,6 +155,10 @@ async function linkOf(sources: SpecSources, point: SavesetRecord): Promise<Chain
 }
 
 async function deviceOf(sources: SpecSources, deviceId: string): Promise<DeviceAccess> {
+  return sources.keeper.withKey(deviceAccess(registeredDevice(sources, deviceId)));
+}
+
+function registeredDevice(sources: SpecSources, deviceId: string): DeviceRecord {
   const device = sources.catalog.devices.byId(deviceId);
   if (device?.registered !== true) {
     const name = device?.name ?? deviceId;
@@ -129,5 +166,5 @@ async function deviceOf(sources: SpecSources, deviceId: string): Promise<DeviceA
       device: name,
     });
   }
-  return sources.keeper.withKey(deviceAccess(device));
+  return device;
 }

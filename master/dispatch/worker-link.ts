@@ -9,6 +9,7 @@ import { type Log } from '../../shared/base/log.ts';
 import {
   type DeviceAccess,
   IPC_PROTOCOL,
+  type KnownState,
   type TaskProgress,
   type TaskSpec,
   type ToMaster,
@@ -20,22 +21,36 @@ import { parse } from '../../shared/contract/schema.ts';
 import { fromWireError, toWireError } from '../../shared/contract/wire-error.ts';
 import { type WorkerProcess } from './ports.ts';
 
+/** What a reply may hold. */
+export interface Answer {
+  readonly spec?: TaskSpec;
+  readonly states?: Record<string, KnownState>;
+}
+
 /** What the dispatcher hears. `gone` comes once and last. */
 export interface LinkEvents {
   opened(): void;
   openFailed(error: AppError): void;
   /** Resolves with the answer. @throws AppError that the worker gets instead */
-  request(request: ToMasterRequest): Promise<{ readonly spec?: TaskSpec }>;
+  request(request: ToMasterRequest): Promise<Answer>;
   /** The answer to an accepted outcome was sent: the worker waits for `assign` or `close`. */
   settled(): void;
   progress(taskId: number, token: number, progress: TaskProgress): void;
   gone(error: AppError): void;
 }
 
+/** What a worker opens. */
+export interface LentDevice {
+  readonly device: DeviceAccess;
+  readonly threads: number;
+  /** Without its key where that is not known. */
+  readonly mayBeLocked?: boolean;
+}
+
 export interface LinkOptions {
   readonly process: WorkerProcess;
   /** What the worker is lent; asked when it has reported. @throws AppError that counts as one of the worker's */
-  readonly open: () => Promise<{ readonly device: DeviceAccess; readonly threads: number }>;
+  readonly open: () => Promise<LentDevice>;
   readonly heartbeatMs: number;
   readonly silenceMs: number;
   readonly startMs: number;
@@ -54,6 +69,7 @@ const known: ReadonlySet<string> = new Set([
   'intent',
   'created',
   'removed',
+  'states',
   'outcome',
 ]);
 
@@ -157,6 +173,7 @@ export class WorkerLink {
       case 'intent':
       case 'created':
       case 'removed':
+      case 'states':
       case 'outcome':
         this.#requests = this.#requests.then(() => this.#answer(message));
     }

@@ -1,8 +1,9 @@
 /** What a worker asks under a token that is current: its spec, and to keep its snapshot in the ledger. */
 import { isoTime } from '../../shared/base/clock.ts';
 import { AppError } from '../../shared/base/errors.ts';
-import { type TaskSpec, type ToMasterRequest } from '../../shared/contract/ipc.ts';
+import { type KnownState, type TaskSpec, type ToMasterRequest } from '../../shared/contract/ipc.ts';
 import { type Clock } from '../../shared/base/clock.ts';
+import { type Catalog } from '../catalog/catalog.ts';
 import { type RunRecord } from '../catalog/runs.ts';
 import { type TaskRecord } from '../catalog/tasks.ts';
 import { type SpecSources, buildSpec } from './task-spec.ts';
@@ -50,6 +51,29 @@ export function answerLedger(context: RequestContext, task: TaskRecord, request:
   if (catalog.ledger.tokenOf(snapshotName) !== token) throw fenced(task.taskId, token);
   if (request.type === 'created') catalog.ledger.created(snapshotName, request.snapshotMoref, token);
   else catalog.ledger.removed(snapshotName, at);
+}
+
+/** What the catalog knows of attempts and savesets on devices. */
+export function answerStates(
+  { catalog }: RequestContext,
+  ids: readonly string[],
+): Record<string, KnownState> {
+  return Object.fromEntries(ids.map((id) => [id, stateOf(catalog, id)]));
+}
+
+function stateOf(catalog: Catalog, id: string): KnownState {
+  switch (catalog.savesets.stateOf(id)) {
+    case 'sealed':
+      return 'sealed';
+    case 'unsealed':
+    case 'sealing':
+    case 'removing':
+      return 'live';
+    case 'gone':
+      return 'over';
+    case undefined:
+      return catalog.tasks.attemptState(id) ?? 'unknown';
+  }
 }
 
 export function fenced(taskId: number, token: number): AppError {

@@ -1,4 +1,4 @@
-/** Work on a device as a whole: a run of one task on one stream of it, one of its kind at a time. */
+/** Work on a device as a whole: a run of one task on one stream of it, one at a time. */
 import { isoTime } from '../../shared/base/clock.ts';
 import { AppError } from '../../shared/base/errors.ts';
 import { type DeviceRecord } from '../catalog/devices.ts';
@@ -7,7 +7,7 @@ import { type ServiceContext } from './context.ts';
 
 export type DeviceTarget = Extract<TaskTarget, { readonly deviceId: string }>;
 
-/** @throws AppError `DEVICE_IN_USE` while a task of this kind works on the device */
+/** @throws AppError `DEVICE_IN_USE` while another such task works on the device */
 export function startDeviceTask(
   context: ServiceContext,
   device: DeviceRecord,
@@ -27,12 +27,13 @@ export function startDeviceTask(
   return { runId };
 }
 
+/** Two of them would take each other's work for damage or leftovers. */
 function refuseSecond({ catalog }: ServiceContext, device: DeviceRecord, kind: DeviceTarget['kind']): void {
   for (const run of catalog.runs.listOpen()) {
-    if (run.kind !== kind) continue;
     for (const { target } of catalog.tasks.ofRun(run.runId)) {
-      if (target.kind !== kind || target.deviceId !== device.deviceId) continue;
-      const message = `Cannot begin "${kind}" of device "${device.name}": run ${run.runId} does it already`;
+      if (!('deviceId' in target) || target.deviceId !== device.deviceId) continue;
+      const other = target.kind === kind ? 'does it already' : `works on it ("${target.kind}")`;
+      const message = `Cannot begin "${kind}" of device "${device.name}": run ${run.runId} ${other}`;
       throw new AppError('DEVICE_IN_USE', message, { device: device.name, run: run.runId });
     }
   }

@@ -10,6 +10,8 @@
  *   fetch {taskId, token}         ───▶
  *                                 ◀───    reply: TaskSpec
  *   intent, created, removed …    ───▶    (each waits for its reply)
+ *   states {ids}                  ───▶
+ *                                 ◀───    reply: what the catalog knows of attempts and savesets
  *   progress (lossy), heartbeat   ───▶
  *   outcome                       ───▶
  *                                 ◀───    reply: recorded, then assign or close
@@ -121,7 +123,37 @@ const reclaimSpec = z.object({
 });
 export type ReclaimSpec = z.output<typeof reclaimSpec>;
 
-export const taskSpec = z.discriminatedUnion('kind', [backupSpec, restoreSpec, verifySpec, reclaimSpec]);
+const consolidateSpec = z.object({
+  kind: z.literal('consolidate'),
+  ...attempt,
+  /** The saveset of this attempt, which becomes the point; the newest of the chain is the one that it will stand for. */
+  savesetId: attemptId,
+  device: deviceAccess,
+  chain: z.array(chainLink).min(1),
+});
+export type ConsolidateSpec = z.output<typeof consolidateSpec>;
+
+const checkSpec = z.object({
+  kind: z.literal('check'),
+  ...attempt,
+  /** A repair's folder in `incoming/`. */
+  attemptId,
+  device: deviceAccess,
+  /** Read every payload. */
+  payloads: z.boolean(),
+  /** What to do about what is found: nothing, only say what could be done, or do it. */
+  repair: z.enum(['dry-run', 'done']).nullable(),
+});
+export type CheckSpec = z.output<typeof checkSpec>;
+
+export const taskSpec = z.discriminatedUnion('kind', [
+  backupSpec,
+  restoreSpec,
+  verifySpec,
+  reclaimSpec,
+  checkSpec,
+  consolidateSpec,
+]);
 export type TaskSpec = z.output<typeof taskSpec>;
 
 export const warning = z.object({ code: errorCode, message: z.string() });
@@ -163,6 +195,12 @@ export type TaskOutcome = z.output<typeof taskOutcome>;
 
 const underToken = { taskId: id, token: id };
 
+/** What the catalog knows of an attempt or saveset: `over` also for one that was given up or deleted. */
+export const knownState = z.enum(['live', 'sealed', 'over', 'unknown']);
+export type KnownState = z.output<typeof knownState>;
+/** How many of them are asked for at once. */
+export const MAX_ASKED_STATES = 500;
+
 /** Requests of the worker that wait for a reply with the same `seq`. */
 export const toMasterRequest = z.discriminatedUnion('type', [
   z.object({ type: z.literal('fetch'), seq: id, ...underToken }),
@@ -183,6 +221,12 @@ export const toMasterRequest = z.discriminatedUnion('type', [
     snapshotMoref: z.string(),
   }),
   z.object({ type: z.literal('removed'), seq: id, ...underToken, snapshotName: z.string() }),
+  z.object({
+    type: z.literal('states'),
+    seq: id,
+    ...underToken,
+    ids: z.array(attemptId).max(MAX_ASKED_STATES),
+  }),
   z.object({ type: z.literal('outcome'), seq: id, ...underToken, outcome: taskOutcome }),
 ]);
 export type ToMasterRequest = z.output<typeof toMasterRequest>;
@@ -213,6 +257,8 @@ export const toWorker = z.discriminatedUnion('type', [
     /** Threads of this stream's pool. */
     threads: id,
     heartbeatMs: id,
+    /** Open it without a key, too, to be checked from outside. */
+    mayBeLocked: z.boolean().optional(),
   }),
   z.object({ type: z.literal('assign'), taskId: id, token: id }),
   z.object({ type: z.literal('cancel'), taskId: id, token: id }),
@@ -221,7 +267,11 @@ export const toWorker = z.discriminatedUnion('type', [
     type: z.literal('reply'),
     seq: id,
     result: z.union([
-      z.object({ ok: z.literal(true), spec: taskSpec.optional() }),
+      z.object({
+        ok: z.literal(true),
+        spec: taskSpec.optional(),
+        states: z.record(z.string(), knownState).optional(),
+      }),
       z.object({ ok: z.literal(false), error: wireErrorSchema }),
     ]),
   }),

@@ -1,7 +1,12 @@
 /** Tasks: one unit of work for one worker. Runs are their sums. */
 
-export const taskKinds = ['backup', 'restore', 'verify', 'reclaim'] as const;
+export const taskKinds = ['backup', 'restore', 'verify', 'consolidate', 'reclaim', 'check'] as const;
 export type TaskKind = (typeof taskKinds)[number];
+
+/** Whether an attempt of this kind writes a saveset, which the master seals. */
+export function writesSaveset(kind: TaskKind): boolean {
+  return kind === 'backup' || kind === 'consolidate';
+}
 
 /**
  * queued → assigned → running → sealing → done, or back to queued for another attempt.

@@ -178,6 +178,7 @@ export function testContext(
     },
     ledger: { intent: notHere, created: notHere, removed: notHere },
     vsphere: notHere,
+    statesOf: () => Promise.resolve(new Map()),
     report: (progress) => void reports.push(progress),
   };
   return { context, reports };

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../shared/base/clock.ts';
 import { hasCode } from '../../shared/base/errors.ts';
 import { wholeOf } from '../../shared/domain/extent.ts';
+import { type KnownState } from '../../shared/contract/ipc.ts';
 import { type CheckReport } from '../../shared/contract/device-report.ts';
 import {
   condemnedName,
@@ -21,7 +22,7 @@ import { markDamaged } from '../../shared/repository/damage-marks.ts';
 import { type NewDevice, type OpenDevice, readDeviceHeader } from '../../shared/repository/device.ts';
 import { PackWriter } from '../../shared/repository/pack-writer.ts';
 import { MemoryStorage } from '../../shared/repository/storage-memory.ts';
-import { type Check, type KnownState } from '../../worker/check/check.ts';
+import { type Check } from '../../worker/check/check.ts';
 import { checkDevice, reportOf } from '../../worker/check/check-device.ts';
 import { scanRecords } from '../../worker/check/record-scan.ts';
 import { type RepairLog, repairDevice } from '../../worker/check/repair.ts';

@@ -3,6 +3,7 @@
  * packs and savesets are is in check-packs.ts and check-savesets.ts.
  */
 import { MiB, formatDuration } from '../../shared/base/units.ts';
+import { type KnownState, MAX_ASKED_STATES } from '../../shared/contract/ipc.ts';
 import { invalid } from '../../shared/format/byte-reader.ts';
 import { isEncrypted } from '../../shared/format/device-header.ts';
 import { decodeMovedRecords } from '../../shared/format/moved-records.ts';
@@ -21,13 +22,12 @@ import { decodeWaits } from '../../shared/format/reclaim-documents.ts';
 import { type Attempt, readAttempt } from '../../shared/repository/attempts.ts';
 import { listKeySlots } from '../../shared/repository/key-slots.ts';
 import { readCondemned } from '../../shared/repository/condemned-packs.ts';
-import { type Check, type KnownState, faultOf, isDamage, reasonOf } from './check.ts';
+import { type Check, faultOf, isDamage, reasonOf } from './check.ts';
 
 const MAX_MOVED_BYTES = 32 * MiB;
 const MAX_WAITS_BYTES = 32 * MiB;
 /** An attempt that this catalog does not know may be of another program that writes to the same device. */
 const FOREIGN_ATTEMPT_MS = 48 * 3_600_000;
-const STATES_AT_ONCE = 500;
 
 export async function checkDocuments(check: Check): Promise<void> {
   await checkKeySlots(check);
@@ -122,8 +122,8 @@ async function checkSweep(check: Check, sweepId: string): Promise<void> {
 
 async function checkAttempts(check: Check): Promise<void> {
   const ids = [...check.survey.attempts];
-  for (let at = 0; at < ids.length; at += STATES_AT_ONCE) {
-    const some = ids.slice(at, at + STATES_AT_ONCE);
+  for (let at = 0; at < ids.length; at += MAX_ASKED_STATES) {
+    const some = ids.slice(at, at + MAX_ASKED_STATES);
     const states = await check.options.statesOf(some);
     for (const attemptId of some) await checkAttempt(check, attemptId, states.get(attemptId) ?? 'unknown');
   }
@@ -181,7 +181,9 @@ async function checkPartials(check: Check): Promise<void> {
   const savesets = new Set<string>();
   for (const { name } of check.survey.partials)
     savesets.add(/^savesets\/([0-9a-f]{16})\//.exec(name)?.[1] ?? '');
-  const live = await check.options.statesOf([...savesets].filter((id) => id !== '').slice(0, STATES_AT_ONCE));
+  const live = await check.options.statesOf(
+    [...savesets].filter((id) => id !== '').slice(0, MAX_ASKED_STATES),
+  );
   for (const { name } of check.survey.partials) {
     const savesetId = /^savesets\/([0-9a-f]{16})\//.exec(name)?.[1] ?? '';
     if (live.get(savesetId) === 'live' || check.survey.attempts.has(savesetId)) continue;

@@ -3,6 +3,7 @@
  * key what lies in the folders is checked by the hash at its end.
  */
 import { MiB } from '../../shared/base/units.ts';
+import { MAX_ASKED_STATES } from '../../shared/contract/ipc.ts';
 import { invalid } from '../../shared/format/byte-reader.ts';
 import { checkSealedObject } from '../../shared/format/encryption.ts';
 import { sha256Hex } from '../../shared/format/hash.ts';
@@ -51,13 +52,11 @@ export async function checkSavesets(check: Check): Promise<CheckedPoints> {
     if (!names.hasSeal) unsealed.push(savesetId);
     else await checkPoint(check, savesetId, result);
   }
-  for (let at = 0; at < unsealed.length; at += STATES_AT_ONCE)
-    await checkUnsealed(check, unsealed.slice(at, at + STATES_AT_ONCE));
+  for (let at = 0; at < unsealed.length; at += MAX_ASKED_STATES)
+    await checkUnsealed(check, unsealed.slice(at, at + MAX_ASKED_STATES));
   await checkBases(check, result);
   return result;
 }
-
-const STATES_AT_ONCE = 500;
 
 async function checkPoint(check: Check, savesetId: string, result: CheckedPoints): Promise<void> {
   check.counts.points++;

@@ -1,5 +1,6 @@
 /** What one check of a device works with, and what it has found so far. The steps are in check-*.ts, their order in check-device.ts. */
 import { type AppError, hasCode } from '../../shared/base/errors.ts';
+import { type KnownState } from '../../shared/contract/ipc.ts';
 import { type DeviceHeader } from '../../shared/format/device-header.ts';
 import { packName } from '../../shared/format/names.ts';
 import { type EntryPlace } from '../../shared/format/pack-directory.ts';
@@ -18,9 +19,6 @@ export interface CheckedDevice {
   readonly header: DeviceHeader;
   readonly cipher: DeviceCipher | null;
 }
-
-/** What the program that keeps the catalog says of an attempt or a saveset. */
-export type KnownState = 'live' | 'sealed' | 'over' | 'unknown';
 
 export interface CheckOptions {
   readonly signal: AbortSignal;

@@ -74,6 +74,7 @@ describe('SnapshotGuard', function () {
       },
       ledger: { intent: note('intent'), created: note('created'), removed: note('removed') },
       vsphere: notUsed,
+      statesOf: notUsed,
       report: () => undefined,
     };
   }
