@@ -3,6 +3,7 @@ import { type Database } from './database.ts';
 
 export interface SavesetUse {
   readonly runId: number;
+  readonly taskId: number;
   readonly savesetId: string;
 }
 
@@ -18,7 +19,7 @@ const OPEN_TASKS = `FROM runs r JOIN tasks t ON t.run_id = r.run_id WHERE r.stat
 
 export function useStatements(database: Database) {
   const savesets = database.prepare<[], SavesetUse>(
-    `SELECT t.run_id AS runId, t.target ->> 'savesetId' AS savesetId ${OPEN_TASKS}
+    `SELECT t.run_id AS runId, t.task_id AS taskId, t.target ->> 'savesetId' AS savesetId ${OPEN_TASKS}
        AND r.kind != 'backup' AND t.target ->> 'savesetId' IS NOT NULL`,
   );
   const backups = database.prepare<[], BackupUse>(

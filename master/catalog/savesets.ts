@@ -7,6 +7,7 @@ import { type SavesetDiskRecord, diskStatements } from './saveset-disks.ts';
 import { pinStatements } from './pins.ts';
 import { pointStatements } from './points.ts';
 import { removalStatements } from './removals.ts';
+import { replacementStatements } from './replacements.ts';
 import { useStatements } from './open-uses.ts';
 import { retentionStatements } from './retention-points.ts';
 import {
@@ -22,8 +23,10 @@ export type SavesetTable = ReturnType<typeof savesetTable>;
 
 export function savesetTable(database: Database) {
   const disks = diskStatements(database);
+  const replacements = replacementStatements(database);
   return {
-    ...lifeStatements(database, disks.putDisks),
+    ...lifeStatements(database, disks.putDisks, replacements.currentId),
+    ...replacements,
     ...pointStatements(database),
     ...pinStatements(database),
     ...removalStatements(database),
@@ -35,7 +38,7 @@ export function savesetTable(database: Database) {
 
 type PutDisks = (savesetId: string, disks: readonly SavesetDiskRecord[]) => void;
 
-function lifeStatements(database: Database, putDisks: PutDisks) {
+function lifeStatements(database: Database, putDisks: PutDisks, currentId: (savesetId: string) => string) {
   const insert = database.prepare(
     `INSERT INTO savesets (saveset_id, state, token, device_id, run_id, task_id, job, server, vm_name, vm_uuid, vm_moref)
      VALUES (@savesetId, 'unsealed', @token, @deviceId, @runId, @taskId, @job, @server, @vmName, @vmUuid, @vmMoref)
@@ -78,6 +81,7 @@ function lifeStatements(database: Database, putDisks: PutDisks) {
       countPoint.run({ deviceId: point.deviceId, savesetId: point.savesetId });
       sealed.run({
         ...point,
+        baseId: point.baseId === null ? null : currentId(point.baseId),
         counters: JSON.stringify(point.counters),
         leftOutDisks: JSON.stringify(point.leftOutDisks),
         warnings: JSON.stringify(point.warnings),

@@ -5,7 +5,6 @@
  */
 import { isoTime } from '../../shared/base/clock.ts';
 import { AppError } from '../../shared/base/errors.ts';
-import { type Log } from '../../shared/base/log.ts';
 import { toWireError } from '../../shared/contract/wire-error.ts';
 import { noBytes, writesSaveset } from '../../shared/domain/task.ts';
 import { type RunRecord } from '../catalog/runs.ts';
@@ -17,7 +16,7 @@ import { type SealingContext, sealSaveset } from './sealing.ts';
 import { deviceAccess } from './task-spec.ts';
 
 /** Call it once, before the dispatcher is there. */
-export async function recover(context: RecoveryContext): Promise<void> {
+export async function recover(context: SealingContext): Promise<void> {
   const { catalog } = context;
   for (const saveset of catalog.savesets.listOpen()) await settleSaveset(context, saveset);
   for (const run of catalog.runs.listOpen()) {
@@ -28,7 +27,7 @@ export async function recover(context: RecoveryContext): Promise<void> {
 }
 
 /** What writes to a device without a saveset is known by its task alone. A device that is away keeps what is left there. */
-async function discardDeviceWork({ catalog, keeper, log }: RecoveryContext, task: TaskRecord): Promise<void> {
+async function discardDeviceWork({ catalog, keeper, log }: SealingContext, task: TaskRecord): Promise<void> {
   const { taskId, savesetId, currentToken } = task;
   if (writesSaveset(task.target.kind) || savesetId === null || currentToken === null) return;
   const device = catalog.devices.byId(task.deviceId ?? '');
@@ -42,7 +41,7 @@ async function discardDeviceWork({ catalog, keeper, log }: RecoveryContext, task
 
 /** Reclaiming waits for every attempt on a device, so none may stay that is over. */
 export async function clearOver(
-  { catalog, keeper, log }: Pick<RecoveryContext, 'catalog' | 'keeper' | 'log'>,
+  { catalog, keeper, log }: Pick<SealingContext, 'catalog' | 'keeper' | 'log'>,
   device: DeviceRecord,
 ): Promise<void> {
   try {
@@ -53,7 +52,7 @@ export async function clearOver(
   }
 }
 
-async function settleSaveset(context: RecoveryContext, saveset: OpenSaveset): Promise<void> {
+async function settleSaveset(context: SealingContext, saveset: OpenSaveset): Promise<void> {
   const { catalog, keeper, log } = context;
   const { savesetId, taskId, token, manifestSha256 } = saveset;
   const device = catalog.devices.byId(saveset.deviceId);
@@ -78,7 +77,7 @@ async function settleSaveset(context: RecoveryContext, saveset: OpenSaveset): Pr
   }
 }
 
-function endSealedTask(context: RecoveryContext, saveset: OpenSaveset): void {
+function endSealedTask(context: SealingContext, saveset: OpenSaveset): void {
   const { catalog, clock } = context;
   const point = catalog.savesets.point(saveset.savesetId);
   if (point === undefined || catalog.tasks.get(saveset.taskId) === undefined) return;
@@ -92,7 +91,7 @@ function endSealedTask(context: RecoveryContext, saveset: OpenSaveset): void {
   });
 }
 
-function endRun(context: RecoveryContext, run: RunRecord): void {
+function endRun(context: SealingContext, run: RunRecord): void {
   const { catalog, clock } = context;
   const finishedAt = isoTime(clock.nowMs());
   catalog.transact(() => {
@@ -104,7 +103,7 @@ function endRun(context: RecoveryContext, run: RunRecord): void {
   });
 }
 
-function endTask(context: RecoveryContext, task: TaskRecord, finishedAt: string): void {
+function endTask(context: SealingContext, task: TaskRecord, finishedAt: string): void {
   const { catalog } = context;
   const began = task.currentToken !== null;
   const error = toWireError(

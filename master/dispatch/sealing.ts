@@ -6,17 +6,22 @@
  *   2. device: manifest is read back and compared with what was reported and with whom we gave the task
  *   3. device: seal.json is written, the attempt ends    a crash here: the next start seals once more, and does 4
  *   4. catalog: saveset is `sealed`, with its disks      only now it is a base, restorable, a success
+ *      what it stands for is `removing`, its dependents build on the new one from here on
+ *   5. device: what it stands for is removed             a crash here: the next start finishes the removal
  */
 import { type Clock, isoTime } from '../../shared/base/clock.ts';
 import { AppError } from '../../shared/base/errors.ts';
 import { type DeviceAccess } from '../../shared/contract/ipc.ts';
+import { type Log } from '../../shared/base/log.ts';
 import { type Catalog } from '../catalog/catalog.ts';
+import { chainOf } from '../jobs/chain.ts';
 import { type SavesetKeeper, type StoredSaveset } from './ports.ts';
 
 export interface SealingContext {
   readonly catalog: Catalog;
   readonly keeper: SavesetKeeper;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 /** Whose saveset it must be. */
@@ -29,7 +34,7 @@ export interface SealClaim {
 }
 
 /**
- * Steps 2 to 4; step 1 is the caller's. Can be repeated after a crash.
+ * Steps 2 to 5; step 1 is the caller's. Can be repeated after a crash.
  * @throws AppError when the saveset cannot become a restore point; the catalog is as before then
  */
 export async function sealSaveset(context: SealingContext, claim: SealClaim): Promise<StoredSaveset> {
@@ -37,10 +42,48 @@ export async function sealSaveset(context: SealingContext, claim: SealClaim): Pr
   const { device, savesetId, token } = claim;
   const stored = await keeper.read(device, savesetId);
   checkClaim(stored, claim);
+  for (const oldId of stored.standsFor) {
+    if (catalog.savesets.point(oldId) !== undefined) await keeper.carryPin(device, oldId, savesetId);
+  }
   // Also when it is sealed already: a crash may have come between the seal and the end of the attempt.
   await keeper.seal(device, savesetId, { token, sealedAt: isoTime(clock.nowMs()) });
-  catalog.transact(() => catalog.savesets.setSealed(stored.record, stored.disks));
+  const readers = readersOf(catalog, stored.standsFor, claim.taskId);
+  catalog.transact(() => {
+    catalog.savesets.setSealed(stored.record, stored.disks);
+    for (const oldId of stored.standsFor) {
+      catalog.savesets.replace(oldId, savesetId);
+      catalog.savesets.setRemoving(oldId);
+    }
+  });
+  if (readers === 0) await removeReplaced(context, stored.standsFor, device);
   return stored;
+}
+
+/** Tasks that read one of these savesets now, so that it is removed later. */
+function readersOf(catalog: Catalog, savesetIds: readonly string[], except: number): number {
+  if (savesetIds.length === 0) return 0;
+  return catalog.savesets.savesetUses().filter(({ taskId, savesetId }) => {
+    const point = taskId === except ? undefined : catalog.savesets.point(savesetId);
+    const chain = point === undefined ? [] : chainOf(point, catalog.savesets.point).points;
+    return chain.some((link) => savesetIds.includes(link.savesetId));
+  }).length;
+}
+
+/** What cannot be removed now is removed with the removals that retention could not finish. */
+async function removeReplaced(
+  { catalog, keeper, log }: SealingContext,
+  savesetIds: readonly string[],
+  device: DeviceAccess,
+): Promise<void> {
+  for (const savesetId of savesetIds) {
+    if (catalog.savesets.stateOf(savesetId) !== 'removing') continue;
+    try {
+      await keeper.remove(device, savesetId);
+      catalog.savesets.setGone(savesetId);
+    } catch (error) {
+      log.warn('cannot remove a point that was replaced', { savesetId, error });
+    }
+  }
 }
 
 function checkClaim(stored: StoredSaveset, claim: SealClaim): void {

@@ -4,10 +4,9 @@
  */
 import { isoTime } from '../../shared/base/clock.ts';
 import { AppError, hasCode, toAppError } from '../../shared/base/errors.ts';
-import { type Log } from '../../shared/base/log.ts';
 import { type DeviceAccess, type TaskOutcome } from '../../shared/contract/ipc.ts';
 import { fromWireError, toWireError } from '../../shared/contract/wire-error.ts';
-import { type Outcome, type TaskKind, noBytes } from '../../shared/domain/task.ts';
+import { type Outcome, type TaskKind, noBytes, writesSaveset } from '../../shared/domain/task.ts';
 import { type RunStop } from './active-run.ts';
 import { type RetryLimits, retryAfterMs } from './retry-policy.ts';
 import { type SealingContext, sealSaveset } from './sealing.ts';
@@ -25,7 +24,6 @@ export interface LiveAttempt {
 
 export interface SettlementContext extends SealingContext {
   readonly limits: RetryLimits;
-  readonly log: Log;
 }
 
 export type Verdict =
@@ -70,7 +68,7 @@ async function recordSuccess(
 ): Promise<void> {
   const { catalog, clock } = context;
   const { taskId, token, device, savesetId, kind } = attempt;
-  if (kind === 'backup') {
+  if (writesSaveset(kind)) {
     if (savesetId === null || report.saveset?.savesetId !== savesetId) throw missing(attempt, 'saveset');
     const { manifestSha256 } = report.saveset;
     catalog.transact(() => {

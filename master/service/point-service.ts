@@ -2,11 +2,13 @@
 import { AppError } from '../../shared/base/errors.ts';
 import { isoTime } from '../../shared/base/clock.ts';
 import { type PointView } from '../../shared/contract/api.ts';
+import { consolidateBody } from '../../shared/contract/consolidate.ts';
 import { pinBody } from '../../shared/contract/retention.ts';
 import { parse } from '../../shared/contract/schema.ts';
 import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 import { type PointService } from '../services.ts';
 import { pointSummary, pointView } from '../views/point-view.ts';
+import { consolidate } from './consolidate-service.ts';
 import { type ServiceContext, onlineDevices, pointNamed } from './context.ts';
 import { pinPoint, unpinPoint } from './point-pins.ts';
 
@@ -32,6 +34,8 @@ export function pointService(context: ServiceContext): PointService {
       await unpinPoint(context, point);
       return show(point);
     },
+    consolidate: (idOrPrefix, body) =>
+      consolidate(context, idOrPrefix, parse(consolidateBody, body, 'USAGE_INVALID', 'the consolidation')),
   };
 }
 

@@ -31,7 +31,7 @@ export function restoreService(context: ServiceContext): RestoreService {
       await checkFileTarget({ path, overwrite, neededBytes: plan.totals.writeBytes });
       const target = { kind: 'restore', savesetId: point.savesetId, diskKey: disk.key } as const;
       const subject = `${point.vmName} ${disk.label} (${point.createdAt})`;
-      return startTask(context, point, subject, { ...target, target: { path, format, overwrite } });
+      return startPointTask(context, point, subject, { ...target, target: { path, format, overwrite } });
     },
   };
 }
@@ -50,7 +50,7 @@ export function verifyService(context: ServiceContext): Services['verify'] {
       if (reason !== undefined) obstacles.push(`device "${name}": ${reason}`);
     }
     refuseObstacles(point, obstacles);
-    return startTask(context, point, `${point.vmName} (${point.createdAt})`, {
+    return startPointTask(context, point, `${point.vmName} (${point.createdAt})`, {
       kind: 'verify',
       savesetId: point.savesetId,
     });
@@ -65,8 +65,8 @@ function refuseObstacles(point: SavesetRecord, obstacles: readonly string[]): vo
   });
 }
 
-/** A run of one task, on a stream of the device that holds the newest saveset of the chain. */
-function startTask(
+/** Starts a run of one task, on a stream of the device that holds the newest saveset of the chain. */
+export function startPointTask(
   context: ServiceContext,
   point: SavesetRecord,
   subject: string,

@@ -3,13 +3,14 @@ import { type RunView } from '../../shared/contract/api.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type TaskRecord } from '../catalog/tasks.ts';
 import { type WireError } from '../../shared/contract/wire-error.ts';
+import { writesSaveset } from '../../shared/domain/task.ts';
 import { type ViewSources } from './view-sources.ts';
 
 export type TaskView = RunView['tasks'][number];
 
 export function taskView({ catalog, dispatcher }: ViewSources, task: TaskRecord): TaskView {
   const { taskId, runId, subject, state, outcome, attempts, type, startedAt, finishedAt } = task;
-  const sealed = task.target.kind === 'backup' && state === 'done' && task.savesetId !== null;
+  const sealed = writesSaveset(task.target.kind) && state === 'done' && task.savesetId !== null;
   return {
     taskId,
     kind: task.target.kind,

@@ -82,6 +82,7 @@ export const backupSpec = z.object({
     type: z.enum(requestedTypes),
     abm: z.boolean(),
     cbt: z.boolean(),
+    dropShadowCopies: z.boolean().optional(),
     transport: z.enum(transportChoices),
     consistency: z.enum(consistencyLevels),
     consistencyFallback: z.boolean(),

@@ -8,15 +8,19 @@ import { EXIT_OK } from '../exit-codes.ts';
 import { formatCount, formatTime, NOTHING, plural } from '../format.ts';
 import { type CommonArgv, wholeNumber } from '../options.ts';
 import { callOnce, type Choose, type Session } from '../session.ts';
+import { consolidateCommand } from './point-consolidate.ts';
 
 const DEFAULT_LIMIT = 50;
 const right = 'right' as const;
 
 export function pointCommands(argv: CommonArgv, choose: Choose): CommonArgv {
   return argv.command('point', 'Look at restore points', (group) =>
-    [listCommand, showCommand, pinCommand, unpinCommand]
+    [listCommand, showCommand, pinCommand, unpinCommand, consolidateCommand]
       .reduce((commands, add) => add(commands, choose), group)
-      .demandCommand(1, 'Cannot tell what to do with restore points: name list, show, pin or unpin'),
+      .demandCommand(
+        1,
+        'Cannot tell what to do with restore points: name list, show, pin, unpin or consolidate',
+      ),
   );
 }
 

@@ -131,7 +131,7 @@ describe('sealSaveset', () => {
   for (const { title, record, sha256 } of lies) {
     it(`seals nothing whose manifest has ${title}`, async () => {
       await using state = await interrupted();
-      const stored = { sha256: sha256 ?? SHA, record: { ...state.record, ...record }, disks: [] };
+      const stored = { sha256: sha256 ?? SHA, record: { ...state.record, ...record }, disks: [], standsFor: [] };
       const keeper = { ...state.keeper, read: () => Promise.resolve(stored) };
       const device = { deviceId: DEVICE, name: 'tape0', path: '/tape0', key: null };
       const { savesetId, taskId, token } = state;
