@@ -20,6 +20,8 @@ import { runUsing } from './in-use.ts';
 
 /** What removals need of devices. */
 export interface PointRemover {
+  /** Why the device cannot be used now, within a bound; undefined when it can. */
+  whyOffline(device: DeviceAccess): Promise<string | undefined>;
   readPin(device: DeviceAccess, savesetId: string): Promise<Pin | undefined>;
   /** Removes a saveset, the seal first; what is gone already is no error. */
   remove(device: DeviceAccess, savesetId: string): Promise<void>;
@@ -86,17 +88,26 @@ function whyItStays(catalog: Catalog, { savesetId, verifiedAt }: Decided): strin
  * stays for the next time.
  */
 export async function finishRemovals(context: RemovalContext): Promise<void> {
-  const { catalog, devices, log } = context;
+  const { catalog, log } = context;
+  const away = new Map<string, boolean>();
   for (const { savesetId, deviceId } of dependentsFirst(catalog.savesets.listRemoving())) {
     if (catalog.savesets.dependentOf(savesetId) !== undefined) continue;
+    if (!away.has(deviceId)) away.set(deviceId, await isAway(context, deviceId));
+    if (away.get(deviceId) === true) continue;
     try {
-      await devices.remove(accessOf(catalog, deviceId), savesetId);
+      await context.devices.remove(accessOf(catalog, deviceId), savesetId);
       catalog.savesets.setGone(savesetId);
       log.info('finished the removal of a restore point', { savesetId });
     } catch (error) {
       log.warn('cannot finish the removal of a restore point', { savesetId, error: toAppError(error) });
     }
   }
+}
+
+async function isAway({ catalog, devices }: RemovalContext, deviceId: string): Promise<boolean> {
+  const device = catalog.devices.byId(deviceId);
+  if (device?.registered !== true) return true;
+  return (await devices.whyOffline(deviceAccess(device))) !== undefined;
 }
 
 /** An order in which no saveset comes before one that builds on it. */

@@ -9,8 +9,12 @@ import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 import { deviceAccess } from '../dispatch/task-spec.ts';
 import { type ServiceContext } from './context.ts';
 
+type PinContext = Pick<ServiceContext, 'catalog' | 'clock'> & {
+  readonly devices: Pick<ServiceContext['devices'], 'putPin' | 'removePin' | 'remove'>;
+};
+
 /** @throws AppError `DEVICE_OFFLINE` and others of the device; `USAGE_NOT_FOUND` when the point was deleted meanwhile */
-export async function pinPoint(context: ServiceContext, point: SavesetRecord, note: string): Promise<void> {
+export async function pinPoint(context: PinContext, point: SavesetRecord, note: string): Promise<void> {
   const { catalog, devices, clock } = context;
   const { savesetId } = point;
   const device = deviceOf(context, point);
@@ -30,12 +34,12 @@ export async function pinPoint(context: ServiceContext, point: SavesetRecord, no
 }
 
 /** @throws AppError `DEVICE_OFFLINE` and others of the device; the point stays pinned then */
-export async function unpinPoint(context: ServiceContext, point: SavesetRecord): Promise<void> {
+export async function unpinPoint(context: PinContext, point: SavesetRecord): Promise<void> {
   await context.devices.removePin(deviceOf(context, point), point.savesetId);
   context.catalog.savesets.clearPin(point.savesetId);
 }
 
-function deviceOf({ catalog }: ServiceContext, { deviceId }: SavesetRecord): DeviceAccess {
+function deviceOf({ catalog }: PinContext, { deviceId }: SavesetRecord): DeviceAccess {
   const device = catalog.devices.byId(deviceId);
   if (device?.registered === true) return deviceAccess(device);
   const name = device?.name ?? deviceId;

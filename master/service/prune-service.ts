@@ -9,9 +9,9 @@ import { parse } from '../../shared/contract/schema.ts';
 import { sha256Hex } from '../../shared/format/hash.ts';
 import { deviceAccess } from '../dispatch/task-spec.ts';
 import { type PruneVerdict, planPrune } from '../retention/plan-prune.ts';
-import { dependentsFirst, finishRemovals, removePoint } from '../retention/removal.ts';
+import { type RemovalContext, dependentsFirst, finishRemovals, removePoint } from '../retention/removal.ts';
 import { type Services } from '../services.ts';
-import { type ServiceContext, deviceNamed } from './context.ts';
+import { deviceNamed } from './context.ts';
 
 /** More than this nobody reads, and an answer must not fill the memory. */
 const MAX_LISTED = 10_000;
@@ -20,7 +20,7 @@ const PLAN_DIGITS = 16;
 /** Starts a run that frees what nothing refers to any more. @throws AppError `DEVICE_IN_USE` */
 export type Reclaim = (deviceName: string) => Promise<RunStarted>;
 
-export function pruneService(context: ServiceContext, reclaim: Reclaim): Services['prune'] {
+export function pruneService(context: RemovalContext, reclaim: Reclaim): Services['prune'] {
   const { catalog, clock } = context;
   return async (body, signal) => {
     const asked = parse(pruneBody, body, 'USAGE_INVALID', 'the request');
@@ -39,7 +39,9 @@ export function pruneService(context: ServiceContext, reclaim: Reclaim): Service
       );
     }
     const failures = await removeAll(context, verdicts.filter(isDeleted), signal);
-    const reclaims = await reclaimAll(context, verdicts.filter(isDeleted), reclaim);
+    const left = new Set(failures.map(({ savesetId }) => savesetId));
+    const removed = verdicts.filter((verdict) => isDeleted(verdict) && !left.has(verdict.point.savesetId));
+    const reclaims = await reclaimAll(context, removed, reclaim);
     return { dryRun, ...planned, failures, reclaims };
   };
 }
@@ -48,7 +50,7 @@ const isDeleted = (verdict: PruneVerdict): boolean => !verdict.keep;
 
 /** Why a device is left alone, by its id: it is not among `names`, or away. */
 async function devicesLeftAlone(
-  { catalog, devices }: ServiceContext,
+  { catalog, devices }: RemovalContext,
   names: readonly string[] | undefined,
 ): Promise<(deviceId: string) => string | undefined> {
   const named = names && new Set(names.map((name) => deviceNamed(catalog, name).deviceId));
@@ -69,7 +71,7 @@ async function devicesLeftAlone(
 }
 
 function planView(
-  { catalog }: ServiceContext,
+  { catalog }: RemovalContext,
   verdicts: readonly PruneVerdict[],
 ): Pick<PruneView, 'plan' | 'points' | 'unlisted' | 'totals'> {
   const deleted = verdicts.filter(isDeleted);
@@ -113,7 +115,7 @@ function pointView({ point, keep, reasons }: PruneVerdict, device: string | unde
 }
 
 async function removeAll(
-  context: ServiceContext,
+  context: RemovalContext,
   verdicts: readonly PruneVerdict[],
   signal: AbortSignal,
 ): Promise<PruneView['failures']> {
@@ -132,7 +134,7 @@ async function removeAll(
 }
 
 async function reclaimAll(
-  { catalog }: ServiceContext,
+  { catalog }: RemovalContext,
   verdicts: readonly PruneVerdict[],
   reclaim: Reclaim,
 ): Promise<PruneView['reclaims']> {

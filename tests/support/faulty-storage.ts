@@ -6,7 +6,16 @@ import { type AppError } from '../../shared/base/errors.ts';
 import { type ObjectEntry, type ObjectWriter, type Storage } from '../../shared/repository/storage.ts';
 
 export type FaultyCall =
-  'readRange' | 'readWhole' | 'put' | 'create' | 'append' | 'finish' | 'remove' | 'list' | 'listRest';
+  | 'readRange'
+  | 'readWhole'
+  | 'put'
+  | 'create'
+  | 'append'
+  | 'finish'
+  | 'remove'
+  | 'removeFolder'
+  | 'list'
+  | 'listRest';
 
 export interface FaultRule {
   readonly call: FaultyCall;
@@ -103,6 +112,7 @@ export class FaultyStorage implements Storage {
   }
 
   async removeFolder(folder: string): Promise<void> {
+    this.#check('removeFolder', folder);
     return this.#inner.removeFolder(folder);
   }
 

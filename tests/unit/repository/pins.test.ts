@@ -1,0 +1,86 @@
+import { assert } from 'chai';
+import { AppError } from '../../../shared/base/errors.ts';
+import { decodePin, encodePin } from '../../../shared/format/pin.ts';
+import { type Pin, putPin, readPin, readPins, removePin } from '../../../shared/repository/pins.ts';
+import { MemoryStorage } from '../../../shared/repository/storage-memory.ts';
+import { FaultyStorage } from '../../support/faulty-storage.ts';
+import { codeOf, codeOfAsync } from '../format/codes.ts';
+
+const ID = '00112233445566aa';
+const OTHER = '00112233445566bb';
+const pin = { savesetId: ID, pinnedAt: '2026-01-31T12:00:00.000Z', note: 'before the migration' };
+const document = { format: 'blockhouse-pin', version: 1, ...pin } as const;
+
+async function all(storage: MemoryStorage): Promise<readonly Pin[]> {
+  const pins: Pin[] = [];
+  for await (const found of readPins(storage)) pins.push(found);
+  return pins;
+}
+
+describe('encodePin', () => {
+  it('gives what decodePin takes, with a note that is text or sealed', () => {
+    for (const note of ['', 'text', { sealed: '00ff' }])
+      assert.deepEqual(decodePin(encodePin({ ...document, note }), 'it'), { ...document, note });
+  });
+
+  it('refuses what is no pin', () => {
+    const bytes = (value: object): Buffer => Buffer.from(JSON.stringify(value));
+    assert.equal(
+      codeOf(() => decodePin(bytes({ ...document, note: 7 }), 'it')),
+      'FORMAT_INVALID',
+    );
+    assert.equal(
+      codeOf(() => decodePin(bytes({ ...document, version: 2 }), 'it')),
+      'FORMAT_VERSION_UNKNOWN',
+    );
+  });
+});
+
+describe('putPin', () => {
+  it('pins beside the manifest, and replaces a pin', async () => {
+    const storage = new MemoryStorage();
+    await putPin(storage, { ...pin, note: 'first' });
+    await putPin(storage, pin);
+    assert.deepEqual([...storage.objects.keys()], [`savesets/${ID}/pin.json`]);
+    assert.deepEqual(await readPin(storage, ID), pin);
+    await removePin(storage, ID);
+    await removePin(storage, ID);
+    assert.isUndefined(await readPin(storage, ID));
+  });
+});
+
+describe('readPins', () => {
+  it('finds the pins of a device and nothing else', async () => {
+    const storage = new MemoryStorage();
+    await putPin(storage, pin);
+    await putPin(storage, { ...pin, savesetId: OTHER, note: '' });
+    storage.objects.set(`savesets/${ID}/seal.json`, Buffer.from('{}'));
+    storage.objects.set('savesets/pin.json', Buffer.from('{}'));
+    assert.sameDeepMembers([...(await all(storage))], [pin, { ...pin, savesetId: OTHER, note: '' }]);
+  });
+
+  const unreadable = {
+    'damaged bytes': Buffer.from('{'),
+    'a newer version': Buffer.from(JSON.stringify({ ...document, version: 2 })),
+  };
+  for (const [what, bytes] of Object.entries(unreadable)) {
+    it(`takes ${what} for a pin all the same`, async () => {
+      const storage = new MemoryStorage();
+      storage.objects.set(`savesets/${ID}/pin.json`, bytes);
+      assert.deepEqual(await all(storage), [{ savesetId: ID, pinnedAt: null, note: '' }]);
+    });
+  }
+
+  it('reads a sealed note as none', async () => {
+    const storage = new MemoryStorage();
+    const sealed = encodePin({ ...document, note: { sealed: '00' } });
+    storage.objects.set(`savesets/${ID}/pin.json`, sealed);
+    assert.deepEqual(await readPin(storage, ID), { ...pin, note: '' });
+  });
+
+  it('fails when the device does', async () => {
+    const error = () => new AppError('REPO_READ_FAILED', 'broken');
+    const storage = new FaultyStorage(new MemoryStorage(), { call: 'readWhole', error });
+    assert.equal(await codeOfAsync(readPin(storage, ID)), 'REPO_READ_FAILED');
+  });
+});
