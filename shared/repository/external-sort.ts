@@ -14,6 +14,7 @@ import { MiB } from '../base/units.ts';
 import { readFully, writeAll } from './local-files.ts';
 
 const BUFFER_BYTES = 8 * MiB;
+const FIRST_RECORDS = 1024;
 const FAN_IN = 64;
 const READ_BYTES = 128 * 1024;
 /** A key is compared as numbers of so many bytes, which are exact. */
@@ -38,7 +39,8 @@ export class ExternalSort implements AsyncDisposable {
   readonly #folder: string;
   readonly #fanIn: number;
   readonly #prefix = randomBytes(6).toString('hex');
-  readonly #buffer: Uint8Array;
+  readonly #bufferBytes: number;
+  #buffer = new Uint8Array();
   #buffered = 0;
   #count = 0;
   #runs: string[] = [];
@@ -52,7 +54,7 @@ export class ExternalSort implements AsyncDisposable {
     this.#shape = { recordBytes, keyBytes };
     this.#folder = folder;
     this.#fanIn = Math.max(2, fanIn);
-    this.#buffer = new Uint8Array(Math.max(1, Math.floor(bufferBytes / recordBytes)) * recordBytes);
+    this.#bufferBytes = Math.max(1, Math.floor(bufferBytes / recordBytes)) * recordBytes;
   }
 
   /** Records that were added. */
@@ -63,7 +65,8 @@ export class ExternalSort implements AsyncDisposable {
   /** The record is copied. */
   async add(record: Uint8Array): Promise<void> {
     invariant(!this.#isEnded, 'no record is added to a sort that was read');
-    if (this.#buffered === this.#buffer.length) await this.#spill();
+    if (this.#buffered === this.#bufferBytes) await this.#spill();
+    if (this.#buffered === this.#buffer.length) this.#grow();
     this.#buffer.set(record.subarray(0, this.#shape.recordBytes), this.#buffered);
     this.#buffered += this.#shape.recordBytes;
     this.#count++;
@@ -85,6 +88,14 @@ export class ExternalSort implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isEnded = true;
     for (const run of this.#runs.splice(0)) await rm(run, { force: true });
+  }
+
+  #grow(): void {
+    const { recordBytes } = this.#shape;
+    const length = Math.max(FIRST_RECORDS * recordBytes, this.#buffer.length * 2);
+    const larger = new Uint8Array(Math.min(this.#bufferBytes, length));
+    larger.set(this.#buffer);
+    this.#buffer = larger;
   }
 
   async #spill(): Promise<void> {
