@@ -15,6 +15,7 @@ export interface JobArgs extends KeepArgs {
   readonly maxParallelStreams: number | undefined;
   readonly abm: boolean | undefined;
   readonly cbt: boolean | undefined;
+  readonly dropShadowCopies: boolean | undefined;
   readonly transport: TransportChoice | undefined;
   readonly consistency: Consistency | undefined;
   readonly consistencyFallback: boolean | undefined;
@@ -41,6 +42,11 @@ export function jobOptions<T>(argv: Argv<T>) {
     })
     .option('abm', { type: 'boolean', describe: 'Leave out what NTFS does not use (else yes; --no-abm)' })
     .option('cbt', { type: 'boolean', describe: 'Use changed block tracking (else yes; --no-cbt)' })
+    .option('drop-shadow-copies', {
+      type: 'boolean',
+      describe:
+        'Give shadow copies of the guest up: smaller points, whose shadow copies are broken (else no)',
+    })
     .option('transport', { choices: transportChoices, describe: 'How disks are read (else auto)' })
     .option('consistency', {
       choices: consistencyLevels,
@@ -58,6 +64,7 @@ export function jobPatchOf(args: JobArgs): JobPatch {
     type: args.type,
     abm: args.abm,
     cbt: args.cbt,
+    dropShadowCopies: args.dropShadowCopies,
     transport: args.transport,
     consistency: args.consistency,
     consistencyFallback: args.consistencyFallback,

@@ -136,6 +136,7 @@ function view(job: Job): JobView {
     vmPatterns: [...job.vmPatterns],
     excludePatterns: [...job.excludePatterns],
     devices: [...job.devices],
+    options: { ...job.options, dropShadowCopies: job.options.dropShadowCopies ?? false },
   };
 }
 

@@ -123,6 +123,12 @@ export const errorTable = {
     409,
     'The volume was copied unfiltered; check the file system in the guest',
   ),
+  SHADOW_COPIES_DROPPED: row(
+    'never',
+    0,
+    409,
+    'The job gives shadow copies up; --no-drop-shadow-copies keeps them',
+  ),
   CONSISTENCY_LOWERED: row('never', 0, 409, 'See why the guest could not be quiesced'),
   CONFIGURATION_INCOMPLETE: row('never', 0, 502, 'The disks are complete; see what is missing'),
 

@@ -13,6 +13,8 @@ export interface BackupOptions {
   readonly abm: boolean;
   /** Changed Block Tracking: ask for changed areas, and switch tracking on where it is off. */
   readonly cbt: boolean;
+  /** Give shadow copies of the guest up for smaller points; no when left out. */
+  readonly dropShadowCopies?: boolean | undefined;
   readonly transport: TransportChoice;
   readonly consistency: Consistency;
   /** Whether a weaker consistency is better than no restore point. */

@@ -3,6 +3,7 @@ import { assert } from 'chai';
 import { type Extent, complement, covers, normalize, slice } from '../../shared/domain/extent.ts';
 import { type ActiveBlocks, mapActiveBlocks } from '../../worker/filter/active-blocks.ts';
 import { type VolumeState, listDisks, loadDisk, writeState } from '../support/fixtures.ts';
+import { keepAllOptions } from '../support/filter-options.ts';
 import { openImage } from '../support/image-reader.ts';
 import { type TempFolder, tempFolder } from '../support/temp.ts';
 
@@ -19,7 +20,7 @@ async function mapState(name: string, state: string, folder: TempFolder): Promis
   const file = folder.file('disk.raw');
   await writeState(name, state, file);
   await using reader = await openImage(file);
-  return await mapActiveBlocks(reader, new AbortController().signal);
+  return await mapActiveBlocks(reader, keepAllOptions, new AbortController().signal);
 }
 
 describe('mapActiveBlocks over the committed disks', function () {

@@ -4,6 +4,7 @@ import { hasCode } from '../../shared/base/errors.ts';
 import { wholeOf } from '../../shared/domain/extent.ts';
 import { type ActiveBlocks, mapActiveBlocks } from '../../worker/filter/active-blocks.ts';
 import { type BlockReader } from '../../worker/ports.ts';
+import { keepAllOptions } from '../support/filter-options.ts';
 import { type Overlay, readerOf } from '../support/image-reader.ts';
 import { restartPage, vssCatalog, vssHeader } from '../support/ntfs-bytes.ts';
 import { type DiskInMemory, diskInMemory } from '../support/ntfs-volume.ts';
@@ -130,7 +131,7 @@ describe('mapActiveBlocks, gate by gate', function () {
   });
 
   const map = (overlays: readonly Overlay[]): Promise<ActiveBlocks> =>
-    mapActiveBlocks(readerOf(disk.bytes, overlays), signal);
+    mapActiveBlocks(readerOf(disk.bytes, overlays), keepAllOptions, signal);
 
   for (const { name, gate, edit } of cases) {
     it(`closes ${gate} for ${name}`, async () => {
@@ -167,7 +168,7 @@ describe('mapActiveBlocks, gate by gate', function () {
   it('is partly filtered when one of two volumes is kept', async () => {
     const two = await diskInMemory('win-two', 'before');
     const dirty = byteAt(valueAt(two, VOLUME_RECORD, 0x70) + 10, 1);
-    const active = await mapActiveBlocks(readerOf(two.bytes, [dirty]), signal);
+    const active = await mapActiveBlocks(readerOf(two.bytes, [dirty]), keepAllOptions, signal);
     assert.equal(active.state, 'partly');
     assert.deepEqual(
       active.volumes.map(({ gate }) => gate),
@@ -183,7 +184,7 @@ describe('mapActiveBlocks, gate by gate', function () {
       read: (offset, into) => end.read(offset, into),
     };
     try {
-      await mapActiveBlocks(short, signal);
+      await mapActiveBlocks(short, keepAllOptions, signal);
       assert.fail('nothing was thrown');
     } catch (error) {
       assert.isTrue(hasCode(error, 'TRANSPORT_SHORT_READ'));
@@ -193,7 +194,7 @@ describe('mapActiveBlocks, gate by gate', function () {
   it('throws the reason of an aborted signal', async () => {
     const reason = new Error('stop');
     try {
-      await mapActiveBlocks(readerOf(disk.bytes), AbortSignal.abort(reason));
+      await mapActiveBlocks(readerOf(disk.bytes), keepAllOptions, AbortSignal.abort(reason));
       assert.fail('nothing was thrown');
     } catch (error) {
       assert.equal(error, reason);

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { assert } from 'chai';
 import { type Extent, complement, intersect, normalize } from '../../shared/domain/extent.ts';
 import { type ActiveBlocks, mapActiveBlocks } from '../../worker/filter/active-blocks.ts';
+import { keepAllOptions } from '../support/filter-options.ts';
 import { openImage } from '../support/image-reader.ts';
 import {
   bitmapByNtfscat,
@@ -146,7 +147,7 @@ function unpack(image: Expected, folder: TempFolder): string {
 
 async function mapImage(file: string): Promise<ActiveBlocks> {
   await using reader = await openImage(file);
-  return await mapActiveBlocks(reader, new AbortController().signal);
+  return await mapActiveBlocks(reader, keepAllOptions, new AbortController().signal);
 }
 
 const summary = (active: ActiveBlocks): string[] =>

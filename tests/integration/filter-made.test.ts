@@ -6,6 +6,7 @@ import { writeFileSync, truncateSync } from 'node:fs';
 import { assert } from 'chai';
 import { complement } from '../../shared/domain/extent.ts';
 import { type ActiveBlocks, mapActiveBlocks } from '../../worker/filter/active-blocks.ts';
+import { keepAllOptions } from '../support/filter-options.ts';
 import { openImage } from '../support/image-reader.ts';
 import { bitmapByNtfscat, freeRunsOf, hasProgram, runProgram } from '../support/ntfs-oracle.ts';
 import { type TempFolder, tempFolder } from '../support/temp.ts';
@@ -15,7 +16,7 @@ const PROGRAMS = ['mkntfs', 'ntfscp', 'ntfscat'];
 
 async function mapFile(file: string): Promise<ActiveBlocks> {
   await using reader = await openImage(file);
-  return await mapActiveBlocks(reader, new AbortController().signal);
+  return await mapActiveBlocks(reader, keepAllOptions, new AbortController().signal);
 }
 
 /** Makes a volume of its own, without a partition table. */

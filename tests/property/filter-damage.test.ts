@@ -6,6 +6,7 @@
 import { assert } from 'chai';
 import { totalLength, subtract } from '../../shared/domain/extent.ts';
 import { type ActiveBlocks, mapActiveBlocks } from '../../worker/filter/active-blocks.ts';
+import { keepAllOptions } from '../support/filter-options.ts';
 import { type Overlay, readerOf } from '../support/image-reader.ts';
 import { restartPage } from '../support/ntfs-bytes.ts';
 import { type DiskInMemory, diskInMemory } from '../support/ntfs-volume.ts';
@@ -64,7 +65,11 @@ describe('mapActiveBlocks on damaged disks', function () {
       const disk = await diskInMemory(name, state);
       const closed = { at: disk.contentAt(2), bytes: Buffer.concat([restartPage(), restartPage()]) };
       const map = (overlays: readonly Overlay[]): Promise<ActiveBlocks> =>
-        mapActiveBlocks(readerOf(disk.bytes, [closed, ...overlays]), new AbortController().signal);
+        mapActiveBlocks(
+          readerOf(disk.bytes, [closed, ...overlays]),
+          keepAllOptions,
+          new AbortController().signal,
+        );
       const sound = await map([]);
       assert.notEqual(sound.state, 'unfiltered');
       const regions = regionsOf(disk);

@@ -1,6 +1,6 @@
 import { assert } from 'chai';
 import fc from 'fast-check';
-import { createBitmapScan } from '../../worker/filter/ntfs/bitmap.ts';
+import { createBitmapScan } from '../../worker/filter/free-runs.ts';
 import { decodeDataRuns } from '../../worker/filter/ntfs/data-runs.ts';
 import { type RunStep, runList } from '../support/ntfs-bytes.ts';
 import { freeRunsOf } from '../support/ntfs-oracle.ts';

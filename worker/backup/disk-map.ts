@@ -9,6 +9,7 @@ import { type ExtentSet, complement, totalLength, wholeOf } from '../../shared/d
 import { type ManifestDisk } from '../../shared/format/manifest.ts';
 import { type VmDisk } from '../../shared/vsphere/virtual-disk.ts';
 import { type ActiveBlocks, mapActiveBlocks } from '../filter/active-blocks.ts';
+import { type FilterOptions } from '../filter/file-system.ts';
 import { type BlockReader } from '../ports.ts';
 import { type BasePoint } from './base-point.ts';
 import { type AskWindow, collectChangedAreas, isTrackingFailure, withRetries } from './changed-areas.ts';
@@ -21,6 +22,7 @@ export interface DiskMapInput {
   /** Null for a full, or when there is no base. */
   readonly base: BasePoint | null;
   readonly abm: boolean;
+  readonly filterOptions: FilterOptions;
   readonly cbt: boolean;
   /** QueryChangedDiskAreas of this disk and snapshot. */
   readonly ask: (changeId: string) => AskWindow;
@@ -51,7 +53,7 @@ export async function mapDisk(input: DiskMapInput): Promise<DiskMap> {
   const { disk, reader, context } = input;
   const { capacityBytes } = disk;
   const tracked = await readTracking(input);
-  const active = input.abm ? await mapActiveBlocks(reader, context.signal) : undefined;
+  const active = input.abm ? await mapActiveBlocks(reader, input.filterOptions, context.signal) : undefined;
   const keep = active?.keep ?? wholeOf(capacityBytes);
   const plan =
     tracked.base === null

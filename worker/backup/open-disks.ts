@@ -94,7 +94,8 @@ async function openOne(
       signal,
     );
   const { abm, cbt } = spec.options;
-  const map = await mapDisk({ disk, reader, base, abm, cbt, ask, context });
+  const filterOptions = { dropShadowCopies: spec.options.dropShadowCopies ?? false };
+  const map = await mapDisk({ disk, reader, base, abm, filterOptions, cbt, ask, context });
   log.info('Disk mapped', {
     disk: disk.key,
     changedBytes: map.changedBytes,

@@ -9,7 +9,13 @@
 import { type ExtentSet, complement, normalize, subtract, totalLength } from '../../shared/domain/extent.ts';
 import { type BlockReader } from '../ports.ts';
 import { type DiskBytes, diskBytesOf, readPiece } from './disk-bytes.ts';
-import { type ExamineVolume, type FileSystemFindings, type KeptBeyond } from './file-system.ts';
+import {
+  type ExamineVolume,
+  type FileSystemFindings,
+  type FilterOptions,
+  type FilterWarning,
+  type KeptBeyond,
+} from './file-system.ts';
 import { examineNtfs } from './ntfs/volume.ts';
 import { type PartitionRole } from './partitions/partition.ts';
 import { HEAD_BYTES, detectFileSystem } from './partitions/signatures.ts';
@@ -40,11 +46,6 @@ export interface VolumeReport {
   readonly reason: string | null;
 }
 
-export interface FilterWarning {
-  readonly code: 'FILTER_GATE_CLOSED' | 'FS_STRUCTURE_INVALID' | 'PARTITION_TABLE_INVALID';
-  readonly message: string;
-}
-
 export interface ActiveBlocks {
   /** Byte-exact; the whole disk when nothing is filtered. */
   readonly keep: ExtentSet;
@@ -65,18 +66,22 @@ interface Examined {
   readonly free: ExtentSet;
   /** False for what the filter knows nothing of. */
   readonly isLookedInto: boolean;
-  readonly warning: FilterWarning | null;
+  readonly warnings: readonly FilterWarning[];
 }
 
 /**
  * Maps the disk behind `reader`, which stays open. Volumes are read one after the other.
  * @throws what the transport throws, or the signal's reason; never for what the disk holds
  */
-export async function mapActiveBlocks(reader: BlockReader, signal: AbortSignal): Promise<ActiveBlocks> {
+export async function mapActiveBlocks(
+  reader: BlockReader,
+  options: FilterOptions,
+  signal: AbortSignal,
+): Promise<ActiveBlocks> {
   const disk = diskBytesOf(reader, signal);
   const layout = await findVolumes(disk);
   const examined: Examined[] = [];
-  for (const place of layout.volumes) examined.push(await examineVolume(disk, place));
+  for (const place of layout.volumes) examined.push(await examineVolume(disk, place, options));
   const free = subtract(normalize(examined.flatMap((volume) => volume.free)), layout.tableBytes);
   const keep = complement(free, disk.capacityBytes);
   return {
@@ -85,7 +90,7 @@ export async function mapActiveBlocks(reader: BlockReader, signal: AbortSignal):
     volumes: examined.map(({ report }) => report),
     usedBytes: totalLength(keep),
     readBytes: disk.readBytes(),
-    warnings: [...tableWarnings(layout), ...examined.flatMap(({ warning }) => warning ?? [])],
+    warnings: [...tableWarnings(layout), ...examined.flatMap(({ warnings }) => warnings)],
   };
 }
 
@@ -100,9 +105,9 @@ function stateOf(examined: readonly Examined[]): ActiveBlocks['state'] {
   return filtered.length === looked.length ? 'filtered' : 'partly';
 }
 
-async function examineVolume(disk: DiskBytes, place: VolumePlace): Promise<Examined> {
-  const name = nameByRole(place.role);
-  if (name !== null) return keepUnknown(place, name);
+async function examineVolume(disk: DiskBytes, place: VolumePlace, options: FilterOptions): Promise<Examined> {
+  const known = nameByRole(place.role);
+  if (known !== null) return keepUnknown(place, known);
   const head = await readPiece(disk, place.startBytes, Math.min(HEAD_BYTES, place.lengthBytes));
   const { fileSystem, rival } = detectFileSystem(head);
   const examine = fileSystems.get(fileSystem);
@@ -113,11 +118,13 @@ async function examineVolume(disk: DiskBytes, place: VolumePlace): Promise<Exami
     return keepWhole(place, { ...nothingFound(fileSystem), gate: 'two-file-systems', reason });
   }
   const bytes = volumeBytesOf(disk, place.startBytes, place.lengthBytes);
-  const { free: freeOfVolume, ...findings } = await examine(bytes);
+  const { free: freeOfVolume, warnings = [], ...findings } = await examine(bytes, options);
   if (findings.gate !== null) return keepWhole(place, findings);
   const free = bytes.toDisk(freeOfVolume);
   const report = { ...placeOf(place), ...findings, skippedBytes: totalLength(free) };
-  return { report, free, isLookedInto: true, warning: null };
+  const name = nameOf(place, findings);
+  const named = warnings.map(({ code, message }) => ({ code, message: `${message}: ${name}` }));
+  return { report, free, isLookedInto: true, warnings: named };
 }
 
 /** The name for what the partition table alone tells, or null when the content must tell. */
@@ -126,7 +133,7 @@ function nameByRole(role: PartitionRole): string | null {
   return role === 'reserved' ? 'Microsoft reserved' : role;
 }
 
-type Findings = Omit<FileSystemFindings, 'free'>;
+type Findings = Omit<FileSystemFindings, 'free' | 'warnings'>;
 
 function nothingFound(fileSystem: string): Findings {
   const numbers = { clusterBytes: null, usedBytes: null, freeBytes: null };
@@ -146,16 +153,20 @@ function keepUnknown(place: VolumePlace, fileSystem: string): Examined {
     gate: 'not-filtered',
     reason,
   };
-  return { report, free: [], isLookedInto: false, warning: null };
+  return { report, free: [], isLookedInto: false, warnings: [] };
 }
 
 function keepWhole(place: VolumePlace, findings: Findings): Examined {
-  const { fileSystem, label, gate } = findings;
   const reason = findings.reason ?? 'It raises a doubt';
   const report = { ...placeOf(place), ...findings, skippedBytes: 0, reason };
-  const code = gate === 'structure-invalid' ? 'FS_STRUCTURE_INVALID' : 'FILTER_GATE_CLOSED';
-  const name = label === null ? '' : ` "${label}"`;
+  const code = findings.gate === 'structure-invalid' ? 'FS_STRUCTURE_INVALID' : 'FILTER_GATE_CLOSED';
   const cause = reason.charAt(0).toLowerCase() + reason.slice(1);
-  const message = `Cannot filter the ${fileSystem} volume${name} at byte ${place.startBytes}: ${cause}`;
-  return { report, free: [], isLookedInto: true, warning: { code, message } };
+  const message = `Cannot filter ${nameOf(place, findings)}: ${cause}`;
+  return { report, free: [], isLookedInto: true, warnings: [{ code, message }] };
+}
+
+/** `the NTFS volume "System" at byte 1048576` */
+function nameOf(place: VolumePlace, { fileSystem, label }: Findings): string {
+  const name = label === null ? '' : ` "${label}"`;
+  return `the ${fileSystem} volume${name} at byte ${place.startBytes}`;
 }

@@ -8,6 +8,18 @@
 import { type ExtentSet } from '../../shared/domain/extent.ts';
 import { type VolumeBytes } from './volume-bytes.ts';
 
+/** What the job wants left out beside free space, or given up. */
+export interface FilterOptions {
+  /** Shadow copies of the guest are not kept: they break, the guest's files do not. */
+  readonly dropShadowCopies: boolean;
+}
+
+export interface FilterWarning {
+  readonly code:
+    'FILTER_GATE_CLOSED' | 'FS_STRUCTURE_INVALID' | 'PARTITION_TABLE_INVALID' | 'SHADOW_COPIES_DROPPED';
+  readonly message: string;
+}
+
 /** Bytes that the file system calls free and that are kept all the same. */
 export interface KeptBeyond {
   /** A sentence's worth for the report: `shadow copies of the guest`, `allocated in the open log`. */
@@ -29,7 +41,9 @@ export interface FileSystemFindings {
   readonly kept: readonly KeptBeyond[];
   readonly gate: string | null;
   readonly reason: string | null;
+  /** What the owner of the guest should know although the volume is filtered. */
+  readonly warnings?: readonly FilterWarning[];
 }
 
 /** Looks into a volume. What it holds is never thrown: only the transport's failures and cancelling are. */
-export type ExamineVolume = (bytes: VolumeBytes) => Promise<FileSystemFindings>;
+export type ExamineVolume = (bytes: VolumeBytes, options: FilterOptions) => Promise<FileSystemFindings>;

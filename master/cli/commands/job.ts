@@ -135,6 +135,7 @@ function writeJob({ output }: Session, job: JobView): void {
     ['Type', options.type],
     ['Active Block Mapping', yesNo(options.abm)],
     ['Changed block tracking', yesNo(options.cbt)],
+    ['Shadow copies', options.dropShadowCopies ? 'given up' : 'kept'],
     ['Transport', options.transport],
     ['Consistency', `${options.consistency}, ${fallback}`],
     ['Keeps', policyText(job.retention)],

@@ -193,6 +193,7 @@ describe('the command line', () => {
         type: 'auto',
         abm: false,
         cbt: false,
+        dropShadowCopies: false,
         transport: 'auto',
         consistency: 'crash',
         consistencyFallback: true,

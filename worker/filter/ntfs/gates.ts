@@ -1,6 +1,8 @@
 /** The gates of an NTFS volume, in the order in which they are tried: cheap ones first. All must be open to filter it. */
 import { endOf, intersect, totalLength } from '../../../shared/domain/extent.ts';
-import { type FreeClusters, readFreeClusters } from './bitmap.ts';
+import { type FilterOptions } from '../file-system.ts';
+import { type FreeRuns } from '../free-runs.ts';
+import { readFreeClusters } from './bitmap.ts';
 import { requireContent, requireName } from './family.ts';
 import { gateClosed } from './gate.ts';
 import { checkHibernation } from './hibernation.ts';
@@ -16,7 +18,11 @@ import { checkShadowCopies } from './vss.ts';
  * Tries all gates and returns the free clusters that may be trusted.
  * @throws AppError `FILTER_GATE_CLOSED` or `FS_STRUCTURE_INVALID` from the first that is closed
  */
-export async function trustedFreeClusters(mft: Mft, volumeFile: FileFamily): Promise<FreeClusters> {
+export async function trustedFreeClusters(
+  mft: Mft,
+  volumeFile: FileFamily,
+  options: FilterOptions,
+): Promise<FreeRuns> {
   const { volume } = mft;
   requireName(volumeFile, '$Volume');
   checkVolumeRecord(volumeFile);
@@ -24,7 +30,7 @@ export async function trustedFreeClusters(mft: Mft, volumeFile: FileFamily): Pro
   requireName(logFile, '$LogFile');
   const log = await checkLogFile(volume, logFile);
   await checkHibernation(mft);
-  await checkShadowCopies(volume.bytes);
+  if (!options.dropShadowCopies) await checkShadowCopies(volume.bytes);
   const mirror = await readMirror(mft);
   const bitmapFile = await readFamily(mft, recordNumbers.bitmap);
   requireName(bitmapFile, '$Bitmap');
@@ -44,7 +50,7 @@ async function readMirror(mft: Mft): Promise<Stream> {
 }
 
 /** What the file system stands on must be in use, or the bits are not those of this volume. */
-function checkAgainst(mft: Mft, free: FreeClusters, streams: readonly Stream[]): void {
+function checkAgainst(mft: Mft, free: FreeRuns, streams: readonly Stream[]): void {
   const { startBytes } = mft.volume.bytes;
   const { clusterBytes } = mft.volume.boot;
   const wrong = intersect(free.runs, clustersOf(mft, streams));

@@ -3,7 +3,7 @@
  * stays: boot area, metafiles, the sectors after the last cluster with the copy of the boot sector.
  */
 import { type Extent, subtract } from '../../../shared/domain/extent.ts';
-import { type FileSystemFindings } from '../file-system.ts';
+import { type FileSystemFindings, type FilterOptions } from '../file-system.ts';
 import { gateOf } from '../gate.ts';
 import { type VolumeBytes } from '../volume-bytes.ts';
 import { type BootSector, decodeBootSector } from './boot-sector.ts';
@@ -14,7 +14,7 @@ import { ntfsDamage, recordNumbers } from './units.ts';
 import { labelOf } from './volume-record.ts';
 
 /** Looks into the volume; what it holds is never thrown, only the transport's failures and cancelling are. */
-export async function examineNtfs(bytes: VolumeBytes): Promise<FileSystemFindings> {
+export async function examineNtfs(bytes: VolumeBytes, options: FilterOptions): Promise<FileSystemFindings> {
   const known: Pick<FileSystemFindings, 'fileSystem'> & {
     label: string | null;
     clusterBytes: number | null;
@@ -29,7 +29,7 @@ export async function examineNtfs(bytes: VolumeBytes): Promise<FileSystemFinding
     const mft = await openMft({ bytes, boot });
     const volumeFile = await readFamily(mft, recordNumbers.volume);
     known.label = labelOf(volumeFile);
-    const trusted = await trustedFreeClusters(mft, volumeFile);
+    const trusted = await trustedFreeClusters(mft, volumeFile, options);
     const metafiles = subtract(trusted.runs, await metafileClusters(mft));
     const droppable = subtract(metafiles, clustersOf(mft, []));
     const freeBytes = trusted.count * boot.clusterBytes;

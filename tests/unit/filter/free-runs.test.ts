@@ -1,5 +1,5 @@
 import { assert } from 'chai';
-import { createBitmapScan } from '../../../../worker/filter/ntfs/bitmap.ts';
+import { createBitmapScan } from '../../../worker/filter/free-runs.ts';
 
 function scan(clusters: number, bytes: readonly number[], maxRuns?: number) {
   const bitmap = createBitmapScan(clusters, maxRuns);

@@ -1,0 +1,114 @@
+/**
+ * Free space out of bitmaps: one bit for every unit, the lowest bit first, 1 = in use. Bits past the last unit mean nothing.
+ *
+ * Bitmaps come in large pieces and are turned into runs of clear bits word by word. The free runs of a volume are bounded in
+ * number: with more, the shortest count as used, which costs a little space and never a byte of the guest.
+ */
+import { type Extent, type ExtentSet } from '../../shared/domain/extent.ts';
+
+/** Runs held at most, about 20 MB. */
+const MAX_FREE_RUNS = 256 * 1024;
+const WORD_BITS = 32;
+const FULL_WORD = 0xffffffff;
+
+export interface FreeRuns {
+  /** In units of the bitmap. */
+  readonly runs: ExtentSet;
+  /** Clear bits, those of runs left out included. */
+  readonly count: number;
+}
+
+export interface BitmapScan<Result> {
+  /** Takes the next piece; all but the last are multiples of 4 bytes. */
+  add(bytes: Uint8Array): void;
+  finish(): Result;
+}
+
+/** Scans a bitmap of `units` bits from its start; `maxRuns` is for tests. */
+export function createBitmapScan(units: number, maxRuns = MAX_FREE_RUNS): BitmapScan<FreeRuns> {
+  const runs = createRunList(maxRuns);
+  const scan = scanClearBits(units, runs.push);
+  return {
+    add: scan.add,
+    finish() {
+      scan.finish();
+      return { runs: runs.list(), count: runs.count() };
+    },
+  };
+}
+
+/** Tells every run of clear bits among the first `units`, in order: first bit and the bit behind the last one. */
+export function scanClearBits(units: number, onRun: (start: number, end: number) => void): BitmapScan<void> {
+  let position = 0;
+  let runStart = -1;
+
+  function toggle(unit: number): void {
+    if (runStart >= 0) onRun(runStart, unit);
+    runStart = runStart >= 0 ? -1 : unit;
+  }
+  function addMixed(word: number): void {
+    let bit = 0;
+    for (;;) {
+      const rest = (runStart >= 0 ? word : ~word) >>> bit;
+      if (rest === 0) return;
+      bit += trailingZeros(rest);
+      toggle(position + bit);
+    }
+  }
+  function addWord(word: number): void {
+    if (word === 0 ? runStart < 0 : word === FULL_WORD && runStart >= 0) toggle(position);
+    else if (word !== 0 && word !== FULL_WORD) addMixed(word);
+    position += WORD_BITS;
+  }
+  return {
+    add(bytes) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      for (let offset = 0; offset < bytes.length && position < units; offset += 4) {
+        const word = offset + 4 <= bytes.length ? view.getUint32(offset, true) : lastWord(bytes, offset);
+        addWord((word | bitsFrom(units - position)) >>> 0);
+      }
+    },
+    finish() {
+      if (runStart >= 0) toggle(Math.min(position, units));
+    },
+  };
+}
+
+const trailingZeros = (value: number): number => 31 - Math.clz32(value & -value);
+
+/** A mask of all bits from `bit` on: what lies past the end counts as in use. */
+const bitsFrom = (bit: number): number => (bit >= WORD_BITS ? 0 : FULL_WORD << bit);
+
+function lastWord(bytes: Uint8Array, offset: number): number {
+  let word = FULL_WORD;
+  for (let i = offset; i < bytes.length; i++) {
+    const shift = 8 * (i - offset);
+    word = (word & ~(0xff << shift)) | ((bytes[i] ?? 0xff) << shift);
+  }
+  return word;
+}
+
+interface RunList {
+  push(start: number, end: number): void;
+  list(): ExtentSet;
+  count(): number;
+}
+
+function createRunList(maxRuns: number): RunList {
+  let runs: Extent[] = [];
+  let shortest = 1;
+  let count = 0;
+  return {
+    push(start, end) {
+      count += end - start;
+      if (end - start < shortest) return;
+      runs.push({ start, length: end - start });
+      while (runs.length > maxRuns) {
+        shortest *= 2;
+        runs = runs.filter(({ length }) => length >= shortest);
+      }
+    },
+    list: () => runs,
+    count: () => count,
+  };
+}
