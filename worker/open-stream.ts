@@ -6,6 +6,7 @@ import { ChunkLookup } from '../shared/repository/chunk-lookup.ts';
 import { openLocalDevice, openLocalLocked } from './open-local-device.ts';
 import { CodePool } from './pipeline/thread-pool.ts';
 import { type OpenStream } from './task-context.ts';
+import { ProvenRecords } from './verify/proven-records.ts';
 
 export interface StreamOptions {
   readonly threads: number;
@@ -33,6 +34,7 @@ export async function openStream(
     ...device,
     access,
     pool,
+    proven: new ProvenRecords(),
     async lookup(signal) {
       lookup ??= await ChunkLookup.open(device, { signal, cache, log });
       return lookup;

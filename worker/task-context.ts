@@ -15,6 +15,7 @@ import { type Clock } from '../shared/base/clock.ts';
 import { type Log } from '../shared/base/log.ts';
 import { type OpenDevice } from '../shared/repository/device.ts';
 import { type VsphereSession } from '../shared/vsphere/session.ts';
+import { type ProvenRecords } from './verify/proven-records.ts';
 import { type CodePool } from './pipeline/thread-pool.ts';
 
 /** One open stream on a device: its storage, and the threads that serve whatever task comes next. */
@@ -24,6 +25,8 @@ export interface OpenStream extends OpenDevice {
   /** What the device holds, read once per stream. A task that gives up packs must call `forgetLookup`. */
   lookup(signal: AbortSignal): Promise<ChunkLookup>;
   forgetLookup(): void;
+  /** What was proven in the tasks of this run. */
+  readonly proven: ProvenRecords;
 }
 
 /** Intents that must be undone after a crash. Each call resolves when the master has it on disk. */

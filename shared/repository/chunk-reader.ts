@@ -73,12 +73,13 @@ export class ChunkReader implements AsyncDisposable {
 
   /**
    * Reads chunks in the order given, neighbours of a pack together, several reads in flight. `onChunk` gets bytes that are
-   * valid until it resolves; calls for different chunks overlap. The first error ends everything.
+   * valid until it resolves, and whether the chunk was sound where it was noted; calls for different chunks overlap. The
+   * first error ends everything.
    */
   async readMany<R extends ChunkAddress>(
     refs: Iterable<R>,
     options: ReadManyOptions<R>,
-    onChunk: (ref: R, bytes: Uint8Array) => void | Promise<void>,
+    onChunk: (ref: R, bytes: Uint8Array, isInPlace: boolean) => void | Promise<void>,
   ): Promise<void> {
     await forEachLimit(groupReads(refs), options.concurrency, async (group) => {
       options.signal.throwIfAborted();
@@ -89,8 +90,8 @@ export class ChunkReader implements AsyncDisposable {
         for (const ref of group.refs) {
           options.signal.throwIfAborted();
           const record = bytes.subarray(ref.offset - group.offset).subarray(0, recordBytes(ref));
-          const isRead = await this.#decodeOrRead(ref, record, { into, onLost: options.onLost });
-          if (isRead) await onChunk(ref, into.subarray(0, ref.plainLength));
+          const found = await this.#decodeOrRead(ref, record, { into, onLost: options.onLost });
+          if (found !== 'lost') await onChunk(ref, into.subarray(0, ref.plainLength), found === 'in place');
         }
       } finally {
         this.#buffers.push(records, into);
@@ -116,25 +117,25 @@ export class ChunkReader implements AsyncDisposable {
     }
   }
 
-  /** False when the chunk is lost and somebody was told. */
+  /** `lost` when somebody was told. */
   async #decodeOrRead<R extends ChunkAddress>(
     ref: R,
     record: Uint8Array,
     to: { readonly into: Uint8Array; readonly onLost: ReadManyOptions<R>['onLost'] },
-  ): Promise<boolean> {
+  ): Promise<'in place' | 'elsewhere' | 'lost'> {
     try {
       await this.#decode(record, ref, to.into);
-      return true;
+      return 'in place';
     } catch (error) {
       if (!isOfThisRecord(error)) throw error;
     }
     try {
       await this.read(ref, to.into);
-      return true;
+      return 'elsewhere';
     } catch (error) {
       if (to.onLost === undefined || !isAppError(error) || !isLoss(error)) throw error;
       to.onLost(ref, error);
-      return false;
+      return 'lost';
     }
   }
 

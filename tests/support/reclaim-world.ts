@@ -2,6 +2,7 @@
  * Restore points of one small disk, written step by step as a backup writes them, so that a test can stop in the middle. A cell
  * is one number: equal numbers are equal chunks, 0 is zeros.
  */
+import { ProvenRecords } from '../../worker/verify/proven-records.ts';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -27,6 +27,7 @@ import { type Storage } from '../../shared/repository/storage.ts';
 import { storeExtents } from '../../worker/pipeline/store-extents.ts';
 import { type CodePool } from '../../worker/pipeline/thread-pool.ts';
 import { type BlockReader } from '../../worker/ports.ts';
+import { ProvenRecords } from '../../worker/verify/proven-records.ts';
 import { type TaskContext } from '../../worker/task-context.ts';
 import { aManifest, aManifestDisk } from '../unit/format/samples.ts';
 
@@ -173,6 +174,7 @@ export function testContext(
       ...device,
       access,
       pool,
+      proven: new ProvenRecords(),
       lookup: (until) => ChunkLookup.open(device, { signal: until }),
       forgetLookup: () => undefined,
     },

@@ -11,8 +11,10 @@ export interface ChunkSink {
   readonly signal: AbortSignal;
   /** Told of a chunk that is lost instead of ending with its error. */
   readonly onLost?: (read: ChunkRead, error: AppError) => void;
-  /** Gets bytes that are valid until it resolves; calls overlap. */
-  onChunk(read: ChunkRead, bytes: Uint8Array): void | Promise<void>;
+  /** Reads that are not needed: they are passed by. */
+  readonly isKnown?: (read: ChunkRead) => boolean;
+  /** Gets bytes that are valid until it resolves, and whether they were where they were noted; calls overlap. */
+  onChunk(read: ChunkRead, bytes: Uint8Array, isInPlace: boolean): void | Promise<void>;
 }
 
 /**
@@ -20,12 +22,13 @@ export interface ChunkSink {
  * @throws AppError `REPO_CHUNK_DAMAGED`, `REPO_CHUNK_MISSING`, what the storage says; the signal's reason
  */
 export async function readChunks(chain: OpenChain, disk: ResolvedDisk, sink: ChunkSink): Promise<number> {
-  const { signal, onLost } = sink;
+  const { signal, onLost, isKnown = () => false } = sink;
   const options = { signal, concurrency: READS_IN_FLIGHT, ...(onLost === undefined ? {} : { onLost }) };
   let readBytes = 0;
   for (const deviceId of new Set(disk.layers.map((layer) => layer.deviceId))) {
-    await chain.device(deviceId).reader.readMany(readsOf(disk, deviceId), options, async (read, bytes) => {
-      await sink.onChunk(read, bytes);
+    const reads = readsOf(disk, deviceId, isKnown);
+    await chain.device(deviceId).reader.readMany(reads, options, async (read, bytes, isInPlace) => {
+      await sink.onChunk(read, bytes, isInPlace);
       readBytes += read.storedLength;
     });
   }
@@ -39,6 +42,10 @@ export function detourWarnings(chain: OpenChain): Warning[] {
   return [{ code: 'REPO_CHUNK_DAMAGED', message }];
 }
 
-function* readsOf(disk: ResolvedDisk, deviceId: string): Generator<ChunkRead> {
-  for (const read of disk.reads) if (read.deviceId === deviceId) yield read;
+function* readsOf(
+  disk: ResolvedDisk,
+  deviceId: string,
+  isKnown: (read: ChunkRead) => boolean,
+): Generator<ChunkRead> {
+  for (const read of disk.reads) if (read.deviceId === deviceId && !isKnown(read)) yield read;
 }

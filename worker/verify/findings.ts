@@ -7,6 +7,7 @@ import { type ExtentSet, endOf, normalize, totalLength } from '../../shared/doma
 const KEPT_RANGES = 256;
 const SHOWN_RANGES = 4;
 const SHOWN_PARTS = 8;
+const SHOWN_OTHERS = 10;
 
 /** The losses of one disk. */
 export class DiskLosses {
@@ -51,6 +52,8 @@ export class DiskLosses {
 /** Everything that is wrong with one restore point. */
 export class Findings {
   readonly #losses = new Map<number, DiskLosses>();
+  readonly #others: string[] = [];
+  #areAllOthers = true;
   readonly #unreadable: { readonly what: string; readonly error: AppError }[] = [];
 
   /** The losses of a disk, to be filled. */
@@ -65,6 +68,12 @@ export class Findings {
     this.#unreadable.push({ what, error });
   }
 
+  /** Other points that use the damaged records; `isComplete` says whether all points were looked at. */
+  addOthers(savesetIds: readonly string[], isComplete: boolean): void {
+    this.#others.push(...savesetIds);
+    this.#areAllOthers &&= isComplete;
+  }
+
   /** @throws AppError `VERIFY_FAILED` when there is a finding; it names what is lost */
   throwIfAny(savesetId: string): void {
     const lost = [...this.#losses].filter(([, { chunks }]) => chunks > 0);
@@ -75,7 +84,7 @@ export class Findings {
     if (parts.length === 0) return;
     const more = parts.length > SHOWN_PARTS ? `; and ${parts.length - SHOWN_PARTS} more` : '';
     const text = `${parts.slice(0, SHOWN_PARTS).join('; ')}${more}`;
-    const message = `Cannot restore all of point ${savesetId}: ${text}`;
+    const message = `Cannot restore all of point ${savesetId}: ${text}${this.#othersText}`;
     const facts = {
       savesetId,
       disks: lost.map(([key]) => key).join(', '),
@@ -89,7 +98,17 @@ export class Findings {
         .slice(0, SHOWN_PARTS)
         .map(({ what }) => what)
         .join('; '),
+      others: this.#others.slice(0, SHOWN_OTHERS).join(', '),
     };
     throw new AppError('VERIFY_FAILED', message, facts, this.#unreadable[0]?.error);
+  }
+
+  get #othersText(): string {
+    if (this.#others.length === 0 && this.#areAllOthers) return '';
+    const shown = this.#others.slice(0, SHOWN_OTHERS).join(', ');
+    const more = this.#others.length - SHOWN_OTHERS;
+    const rest = this.#areAllOthers ? '' : '; not all points were looked at';
+    if (shown === '') return rest;
+    return `; the same records are used by ${shown}${more > 0 ? ` and ${more} more` : ''}${rest}`;
   }
 }

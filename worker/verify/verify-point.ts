@@ -15,6 +15,7 @@ import { detourWarnings, readChunks } from '../restore/read-chunks.ts';
 import { SegmentedDisk, countersOf, surveyDisk } from '../restore/segmented-disk.ts';
 import { type TaskContext, type TaskResult } from '../task-context.ts';
 import { Findings } from './findings.ts';
+import { pointsInvolved } from './other-points.ts';
 
 /** Bounds the small files that a device gets when much of it is lost; the next verification marks the rest. */
 const MAX_MARKS = 4096;
@@ -33,6 +34,7 @@ export async function verifyPoint(spec: VerifySpec, context: TaskContext): Promi
   const { savesetId } = chain.newest;
   const counters = await verifyAll(verification);
   await markAll(verification);
+  await findOthers(verification);
   verification.findings.throwIfAny(savesetId);
   return {
     warnings: detourWarnings(chain),
@@ -73,6 +75,7 @@ async function verifyFiles(verification: Verification, manifest: Manifest): Prom
 
 async function verifyDisk(verification: Verification, disk: ManifestDisk): Promise<ByteCounters> {
   const { chain, context, findings, damaged } = verification;
+  const { proven } = context.stream;
   const segmented = await SegmentedDisk.open(chain, disk.key);
   const bytes = await surveyDisk(segmented);
   const losses = findings.addDisk(disk.key, nameOf(disk));
@@ -87,7 +90,15 @@ async function verifyDisk(verification: Verification, disk: ManifestDisk): Promi
   for (const [segment, { start }] of segmented.extents.entries()) {
     readBytes += await readChunks(chain, await segmented.resolve(segment), {
       signal: context.signal,
-      onChunk: ({ writes }) => onDone(totalLength(writes)),
+      isKnown: (read) => {
+        const isKnown = proven.has(read);
+        if (isKnown) onDone(totalLength(read.writes));
+        return isKnown;
+      },
+      onChunk: (read, _bytes, isInPlace) => {
+        if (isInPlace) proven.add(read);
+        onDone(totalLength(read.writes));
+      },
       onLost: (read, error) => {
         const { writes, deviceId, packId, offset } = read;
         losses.add(shift(writes, start));
@@ -113,6 +124,21 @@ async function markAll({ chain, context, damaged }: Verification): Promise<void>
   } catch (error) {
     context.signal.throwIfAborted();
     context.log.warn('Damaged chunks could not be marked', { reason: toAppError(error).message });
+  }
+}
+
+/** Other points that use what is damaged; not finding them hides nothing of what was found. */
+async function findOthers({ chain, context, findings, damaged }: Verification): Promise<void> {
+  for (const deviceId of new Set(damaged.map((place) => place.deviceId))) {
+    const places = damaged.filter((place) => place.deviceId === deviceId);
+    try {
+      const { points, isComplete } = await pointsInvolved(chain.device(deviceId), places, context.signal);
+      const others = points.filter((savesetId) => savesetId !== chain.newest.savesetId);
+      findings.addOthers(others, isComplete);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      context.log.warn('Other points with the same damage not found', { reason: toAppError(error).message });
+    }
   }
 }
 

@@ -102,6 +102,30 @@ describe('verifyPoint', () => {
     assert.isTrue([...marks][0]!.startsWith(`${packId}.`));
   });
 
+  it('reads what points of a chain share once in a run, and tells damage of each all the same', async () => {
+    const { context } = testContext(device, pool);
+    const newest = await verifyPoint(spec(), context);
+    const older = { ...spec(), chain: chain.links.slice(1) };
+    const again = await verifyPoint(older, context);
+    // the two cells that the increment changed
+    assert.deepEqual([newest.counters.read >= 2 * CAPACITY, again.counters.read], [true, 2 * GRID]);
+    assert.equal(again.counters.used, 2 * CAPACITY);
+    flip(packs()[0]!, 1000);
+    const fresh = testContext(device, pool).context;
+    for (const task of [spec(), older]) {
+      const error: unknown = await verifyPoint(task, fresh).catch((e: unknown) => e);
+      assert.isTrue(hasCode(error, 'VERIFY_FAILED'), String(error));
+    }
+  });
+
+  it('names the other points that use what is damaged', async () => {
+    flip(packs()[0]!, 1000);
+    const error = await failure();
+    const base = chain.links[1]!.savesetId;
+    assert.equal(error.facts['others'], base);
+    assert.include(error.message, `the same records are used by ${base}`);
+  });
+
   it('does not care for damage that a newer saveset hides', async () => {
     const first = packs()[0]!;
     flip(first, 3 * (GRID + 100) + 1000);
