@@ -10,6 +10,11 @@ async function backUp(state: Harness, times: number): Promise<void> {
   for (let i = 0; i < times; i++) await state.done(await state.run('nightly'));
 }
 
+/** Newest first. */
+async function idsOf(state: Harness): Promise<readonly string[]> {
+  return (await state.app.services.points.list({ limit: 10 })).map(({ savesetId }) => savesetId);
+}
+
 const savesetsOf = (state: Harness): Promise<string[]> => readdir(path.join(state.folder, 'd1', 'savesets'));
 
 describe('retention in the service', () => {
@@ -35,28 +40,24 @@ describe('retention in the service', () => {
     await state.job('nightly', { retention: { last: 1 }, options: { type: 'full' } });
     await backUp(state, 4);
     const services = state.app.services;
-    const [newest, , pinned, oldest] = await services.points.list({ limit: 10 });
-    const pin = await services.points.pin(pinned?.savesetId ?? '', { note: 'audit' });
+    const [newest = '', , pinned = '', oldest = ''] = await idsOf(state);
+    const pin = await services.points.pin(pinned, { note: 'audit' });
     assert.equal(pin.pin?.note, 'audit');
-    await services.points.pin(oldest?.savesetId ?? '', {});
-    assert.isNull((await services.points.unpin(oldest?.savesetId ?? '')).pin);
+    await services.points.pin(oldest, {});
+    assert.isNull((await services.points.unpin(oldest)).pin);
     const done = await services.prune({}, signal);
     assert.deepEqual([done.totals.kept, done.totals.deleted, done.failures.length], [2, 2, 0]);
-    const left = [newest?.savesetId ?? '', pinned?.savesetId ?? ''];
+    const left = [newest, pinned];
     assert.sameMembers(await savesetsOf(state), left);
-    await access(path.join(state.folder, 'd1', 'savesets', left[1] ?? '', 'pin.json'));
+    await access(path.join(state.folder, 'd1', 'savesets', pinned, 'pin.json'));
     const run = done.reclaims[0]?.runId;
     if (typeof run === 'number') await state.done(run);
 
     await state.restart();
-    const points = await state.app.services.points.list({ limit: 10 });
-    assert.sameMembers(
-      points.map(({ savesetId }) => savesetId),
-      left,
-    );
+    assert.sameMembers(await idsOf(state), left);
     await using other = await harness([]);
     await other.app.services.devices.add({ name: 'd1', path: path.join(state.folder, 'd1') });
-    const found = await other.app.services.points.show(left[1] ?? '');
+    const found = await other.app.services.points.show(pinned);
     assert.equal(found.pin?.note, 'audit');
   });
 });
