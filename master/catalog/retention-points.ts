@@ -45,7 +45,13 @@ export function retentionStatements(database: Database) {
        coalesce(counters ->> 'stored', 0) AS storedBytes, coalesce(counters ->> 'known', 0) AS knownBytes
      FROM savesets WHERE state = 'sealed' AND job = @job AND vm_uuid = @vmUuid ORDER BY created_at DESC`,
   );
+  const name = database.prepare<[RetentionGroup], { vmName: string }>(
+    `SELECT vm_name AS vmName FROM savesets WHERE state = 'sealed' AND job = @job AND vm_uuid = @vmUuid
+     ORDER BY created_at DESC LIMIT 1`,
+  );
   return {
+    /** What the VM was called last. */
+    nameOfGroup: (group: RetentionGroup): string => name.get(group)?.vmName ?? '',
     /** The group behind `previous`, or the first of a job that is not before `job`. */
     nextGroup(from: { readonly job: string } | RetentionGroup): RetentionGroup | undefined {
       return 'vmUuid' in from ? after.get(from) : first.get({ ...from, vmUuid: '' });

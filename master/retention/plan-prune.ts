@@ -31,6 +31,8 @@ export async function* planPrune(input: PruneInput, signal: AbortSignal): AsyncG
   const uses = openUses(input.catalog);
   for (const group of groupsOf(input)) {
     signal.throwIfAborted();
+    // loading the points of one VM takes longer than asking for its name
+    if (group.vmUuid !== '' && !isWanted(input.catalog.savesets.nameOfGroup(group))) continue;
     for (const points of byVm(input.catalog.savesets.pointsOfGroup(group))) {
       if (isWanted(points[0]?.vmName ?? '')) yield* planVm(input, points, uses);
     }

@@ -54,7 +54,7 @@ describe('retention in the service', () => {
     if (typeof run === 'number') await state.done(run);
 
     await state.restart();
-    assert.sameMembers(await idsOf(state), left);
+    assert.sameMembers([...(await idsOf(state))], left);
     await using other = await harness([]);
     await other.app.services.devices.add({ name: 'd1', path: path.join(state.folder, 'd1') });
     const found = await other.app.services.points.show(pinned);
