@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { App } from '../../master/app.ts';
 import { type Services } from '../../master/services.ts';
 import { systemClock } from '../../shared/base/clock.ts';
-import { silentLog } from '../../shared/base/log.ts';
+import { type Log, silentLog } from '../../shared/base/log.ts';
 import { type JobBody, type PointView, type RunView, type ServerBody } from '../../shared/contract/api.ts';
 import { type Config, parseConfig } from '../../shared/contract/config.ts';
 import { type RequestedType } from '../../shared/domain/backup-type.ts';
@@ -80,9 +80,9 @@ export class RealWorld implements AsyncDisposable {
     return this.#temp.file(name);
   }
 
-  async openApp(): Promise<void> {
+  async openApp(log: Log = silentLog): Promise<void> {
     const { dataDir, config } = this;
-    this.#app = await App.open({ dataDir, config, log: silentLog, clock: systemClock });
+    this.#app = await App.open({ dataDir, config, log, clock: systemClock });
   }
 
   async closeApp(): Promise<void> {
