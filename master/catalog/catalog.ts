@@ -44,6 +44,35 @@ export class Catalog implements Disposable {
     }
   }
 
+  /**
+   * As `transact`, yet without waiting for the disk: the end of the process cannot undo it, a power cut may, then with all that
+   * came later. Whatever `transact` writes after it makes it durable too. For what the next start finds out by looking.
+   * @throws AppError `CATALOG_FAILED`
+   */
+  transactWithoutSync<T>(work: () => T): T {
+    this.#database.pragma('synchronous = NORMAL');
+    try {
+      return this.transact(work);
+    } finally {
+      this.#database.pragma('synchronous = FULL');
+    }
+  }
+
+  /**
+   * Numbers that are given from now on are above these, which another catalog gave: fencing tokens never go back, and a run has
+   * one number. Call it inside a transaction.
+   */
+  raiseIds(ids: { readonly runId: number; readonly taskId: number; readonly token: number }): void {
+    for (const [table, id] of [
+      ['runs', ids.runId],
+      ['tasks', ids.taskId],
+      ['attempts', ids.token],
+    ] as const) {
+      if (this.#lastId.get(table) === undefined) this.#startIds.run(table, id);
+      else this.#raise.run(id, table, id);
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#database.close();
   }

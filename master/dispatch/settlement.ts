@@ -8,6 +8,7 @@ import { type DeviceAccess, type TaskOutcome } from '../../shared/contract/ipc.t
 import { fromWireError, toWireError } from '../../shared/contract/wire-error.ts';
 import { type Outcome, type TaskKind, noBytes, writesSaveset } from '../../shared/domain/task.ts';
 import { type RunStop } from './active-run.ts';
+import { type StoredSaveset } from './ports.ts';
 import { type RetryLimits, retryAfterMs } from './retry-policy.ts';
 import { type SealingContext, sealSaveset } from './sealing.ts';
 import { nextState } from './task-machine.ts';
@@ -68,6 +69,7 @@ async function recordSuccess(
 ): Promise<void> {
   const { catalog, clock } = context;
   const { taskId, token, device, savesetId, kind } = attempt;
+  let stored: StoredSaveset | undefined;
   if (writesSaveset(kind)) {
     if (savesetId === null || report.saveset?.savesetId !== savesetId) throw missing(attempt, 'saveset');
     const { manifestSha256 } = report.saveset;
@@ -76,11 +78,11 @@ async function recordSuccess(
       catalog.tasks.setState(taskId, nextState(state, 'report'));
       catalog.savesets.setSealing(savesetId, manifestSha256);
     });
-    const stored = await sealSaveset(context, { savesetId, device, taskId, token, manifestSha256 });
-    catalog.tasks.setType(taskId, stored.record.type);
+    stored = await sealSaveset(context, { savesetId, device, taskId, token, manifestSha256 });
   }
   const finishedAt = isoTime(clock.nowMs());
   catalog.transact(() => {
+    if (stored !== undefined) catalog.tasks.setType(taskId, stored.record.type);
     catalog.tasks.endAttempt(token, finishedAt, null);
     const target = catalog.tasks.get(taskId)?.target;
     if (target?.kind === 'verify') catalog.savesets.setVerified(target.savesetId, finishedAt);

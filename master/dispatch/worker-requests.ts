@@ -23,7 +23,8 @@ export async function answerFetch(
 ): Promise<TaskSpec> {
   const { catalog } = context;
   const spec = await buildSpec(context, run, task);
-  catalog.transact(() => {
+  // A power cut ends the attempt whether it had begun to run or not.
+  catalog.transactWithoutSync(() => {
     if (catalog.tasks.get(task.taskId)?.currentToken !== spec.token) throw fenced(task.taskId, spec.token);
     catalog.tasks.setState(task.taskId, nextState(task.state, 'fetch'));
     catalog.tasks.setType(
@@ -49,8 +50,11 @@ export function answerLedger(context: RequestContext, task: TaskRecord, request:
     return;
   }
   if (catalog.ledger.tokenOf(snapshotName) !== token) throw fenced(task.taskId, token);
-  if (request.type === 'created') catalog.ledger.created(snapshotName, request.snapshotMoref, token);
-  else catalog.ledger.removed(snapshotName, at);
+  // The intent is on the disk: after a power cut the janitor looks for the snapshot by its name.
+  catalog.transactWithoutSync(() => {
+    if (request.type === 'created') catalog.ledger.created(snapshotName, request.snapshotMoref, token);
+    else catalog.ledger.removed(snapshotName, at);
+  });
 }
 
 /** What the catalog knows of attempts and savesets on devices. */

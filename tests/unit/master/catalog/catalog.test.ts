@@ -71,6 +71,28 @@ describe('Catalog', () => {
     );
     assert.isEmpty(catalog.devices.list());
   });
+
+  it('writes without waiting for the disk only what it is told to', async () => {
+    await using folder = await tempFolder();
+    using catalog = Catalog.open(folder.path);
+    const add = (deviceId: string): void =>
+      catalog.devices.register({ deviceId, name: deviceId, path: '/', streams: 1 });
+    catalog.transactWithoutSync(() => add('a'));
+    const fail = (): void => {
+      add('b');
+      add('b');
+      throw new SqliteDatabase.SqliteError('no', 'SQLITE_BUSY');
+    };
+    assert.equal(
+      codeOf(() => catalog.transactWithoutSync(fail)),
+      'CATALOG_FAILED',
+    );
+    catalog.transact(() => add('c'));
+    assert.deepEqual(
+      catalog.devices.list().map(({ deviceId }) => deviceId),
+      ['a', 'c'],
+    );
+  });
 });
 
 describe('lockInstance', () => {
