@@ -13,6 +13,9 @@ const POLL_MS = 5_000;
 /** A run that changes all the time is not asked more often than a person can read. */
 const PAUSE_MS = 200;
 
+/** The state of thousands of tasks takes the service a while to tell: looking on must not slow the run down. */
+const PAUSE_PER_TASK_MS = 0.5;
+
 /** Resolves with the exit code of the run. @throws AppError `CANCELLED` after Ctrl-C, which leaves the run alone */
 export async function watchRun(session: Session, runId: number): Promise<number> {
   const run = await waitForRun(session, runId);
@@ -29,7 +32,7 @@ export async function waitForRun(session: Session, runId: number): Promise<RunVi
     while (run.state !== 'done') {
       progress.show(run, session.clock.nowMs());
       const query = { after: run.revision, waitMs: POLL_MS };
-      await session.clock.sleep(PAUSE_MS, session.signal);
+      await session.clock.sleep(pauseFor(run.tasks.length), session.signal);
       run = await api.call(routes.showRun, { params: { id: runId }, query }, session.signal);
     }
     return run;
@@ -40,6 +43,10 @@ export async function waitForRun(session: Session, runId: number): Promise<RunVi
   } finally {
     progress.close();
   }
+}
+
+function pauseFor(tasks: number): number {
+  return Math.max(PAUSE_MS, Math.min(POLL_MS, tasks * PAUSE_PER_TASK_MS));
 }
 
 function sayThatItGoesOn({ output }: Session, runId: number): void {
