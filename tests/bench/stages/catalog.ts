@@ -229,5 +229,7 @@ function rowOf(query: string, times: readonly number[]): QueryRow {
   const sorted = times.toSorted((a, b) => a - b);
   const at = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
-  return { query, medianMs: at(0.5), p99Ms: at(0.99), maxMs: sorted.at(-1)! };
+  const row = { query, medianMs: at(0.5), p99Ms: at(0.99), maxMs: sorted.at(-1)! };
+  say(`${query}: ${row.medianMs.toFixed(2)} ms, 99 of 100 within ${row.p99Ms.toFixed(2)} ms`);
+  return row;
 }

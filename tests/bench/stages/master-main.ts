@@ -10,7 +10,7 @@ const [, , vms, streams, how] = process.argv;
 const DEADLINE_MS = 3_600_000;
 const POLL_MS = 5_000;
 /** As `blockhouse run watch` does. */
-const PAUSE_MS = 200;
+const PAUSE_MS = Math.max(200, Math.min(POLL_MS, Number(vms) / 2));
 
 const made = await harness([{ name: 'disk1', streams: Number(streams) }], { heartbeatMs: 2000 });
 made.vms = Array.from({ length: Number(vms) }, (_, number) => `vm${number}`);
