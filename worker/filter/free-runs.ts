@@ -88,13 +88,17 @@ function lastWord(bytes: Uint8Array, offset: number): number {
   return word;
 }
 
-interface RunList {
+/** Free runs as they are found. */
+export interface FreeRunList {
+  /** Takes the units `[start, end)`, more than none; in order, and no two runs touch. */
   push(start: number, end: number): void;
   list(): ExtentSet;
+  /** Units of all runs, those left out included. */
   count(): number;
 }
 
-function createRunList(maxRuns: number): RunList {
+/** An empty list that holds at most `maxRuns`, the longest ones. */
+export function createRunList(maxRuns = MAX_FREE_RUNS): FreeRunList {
   let runs: Extent[] = [];
   let shortest = 1;
   let count = 0;

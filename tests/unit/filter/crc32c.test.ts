@@ -1,0 +1,20 @@
+import { assert } from 'chai';
+import { crc32c } from '../../../worker/filter/crc32c.ts';
+
+/** As the catalogue of CRCs tells it: inverted at the end, too. */
+const catalogued = (text: string): number => ~crc32c(0xffffffff, Buffer.from(text)) >>> 0;
+
+describe('crc32c', () => {
+  it('gives the check value of the catalogue', () => {
+    assert.equal(catalogued('123456789'), 0xe3069283);
+  });
+
+  it('goes on from a state', () => {
+    const part = crc32c(0xffffffff, Buffer.from('12345'));
+    assert.equal(crc32c(part, Buffer.from('6789')), crc32c(0xffffffff, Buffer.from('123456789')));
+  });
+
+  it('leaves the state as it is without bytes', () => {
+    assert.equal(crc32c(0xdeadbeef, new Uint8Array()), 0xdeadbeef);
+  });
+});
