@@ -10,8 +10,6 @@ const table = Int32Array.from({ length: 256 }, (_, byte) => {
 /** The state after `bytes`, from state `seed`, neither inverted before nor after: start with `0xffffffff`, as Linux does. */
 export function crc32c(seed: number, bytes: Uint8Array): number {
   let state = seed | 0;
-  for (let i = 0; i < bytes.length; i++) {
-    state = (state >>> 8) ^ Number(table[(state ^ Number(bytes[i])) & 0xff]);
-  }
+  for (const byte of bytes) state = (state >>> 8) ^ Number(table[(state ^ byte) & 0xff]);
   return state >>> 0;
 }

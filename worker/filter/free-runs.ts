@@ -27,9 +27,9 @@ export interface BitmapScan<Result> {
 /** Scans a bitmap of `units` bits from its start; `maxRuns` is for tests. */
 export function createBitmapScan(units: number, maxRuns = MAX_FREE_RUNS): BitmapScan<FreeRuns> {
   const runs = createRunList(maxRuns);
-  const scan = scanClearBits(units, runs.push);
+  const scan = scanClearBits(units, (start, end) => runs.push(start, end));
   return {
-    add: scan.add,
+    add: (bytes) => scan.add(bytes),
     finish() {
       scan.finish();
       return { runs: runs.list(), count: runs.count() };
