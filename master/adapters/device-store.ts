@@ -12,14 +12,14 @@ import {
   clearAttempts,
   discardAttempt,
   isSealed,
-  listSealed,
   readManifest,
   readSealedManifest,
   readSegment,
   removeSaveset,
   seal,
 } from '../../shared/repository/saveset-store.ts';
-import { type Pin, putPin, readPin, readPins, removePin } from '../../shared/repository/pins.ts';
+import { type Pin, putPin, readPin, removePin } from '../../shared/repository/pins.ts';
+import { type FoundSaveset, scanSavesets } from '../../shared/repository/scan-savesets.ts';
 import { openLocalStorage } from '../../shared/repository/storage-local.ts';
 import { type Storage } from '../../shared/repository/storage.ts';
 import { type SavesetKeeper, type StoredSaveset } from '../dispatch/ports.ts';
@@ -36,13 +36,13 @@ export interface DeviceStore extends SavesetKeeper {
   encryption(
     device: DeviceAccess,
   ): Promise<{ readonly encrypted: boolean; readonly keySlots: readonly KeySlotView[] }>;
-  listSealed(device: DeviceAccess): AsyncIterable<string>;
+  /** Every restore point of the device, sound or not: as `scanSavesets`. */
+  scan(device: DeviceAccess, onFound: (saveset: FoundSaveset) => void, signal: AbortSignal): Promise<void>;
   readSealed(device: DeviceAccess, savesetId: string): Promise<Manifest>;
   /** Pins a point; a pin that it had is replaced. */
   putPin(device: DeviceAccess, pin: Pin & { readonly pinnedAt: string }): Promise<void>;
   removePin(device: DeviceAccess, savesetId: string): Promise<void>;
   readPin(device: DeviceAccess, savesetId: string): Promise<Pin | undefined>;
-  readPins(device: DeviceAccess): AsyncIterable<Pin>;
   /** All layers of one segment of a disk, newest first. */
   readSegment(
     device: DeviceAccess,
@@ -81,22 +81,17 @@ export function deviceStore(clock: Clock, keys: DeviceKeys): DeviceStore {
     seal: async (device, savesetId, by) => seal(await open(device), savesetId, by),
     discard: async (device, savesetId) => discardAttempt(await storageOf(device), savesetId),
     clear: async (device, isOver) => clearAttempts(await storageOf(device), isOver),
-    async *listSealed(device) {
-      yield* listSealed(await storageOf(device));
-    },
+    scan: async (device, onFound, signal) => scanSavesets(await open(device), onFound, signal),
     remove: async (device, savesetId) => removeSaveset(await storageOf(device), savesetId),
-    putPin: async (device, pin) => putPin(await storageOf(device), pin),
+    putPin: async (device, pin) => putPin(await open(device), pin),
     removePin: async (device, savesetId) => removePin(await storageOf(device), savesetId),
-    readPin: async (device, savesetId) => readPin(await storageOf(device), savesetId),
-    async *readPins(device) {
-      yield* readPins(await storageOf(device));
-    },
+    readPin: async (device, savesetId) => readPin(await open(device), savesetId),
     async carryPin(device, fromId, toId) {
-      const storage = await storageOf(device);
-      const pin = await readPin(storage, fromId);
-      if (pin === undefined || (await readPin(storage, toId)) !== undefined) return;
+      const place = await open(device);
+      const pin = await readPin(place, fromId);
+      if (pin === undefined || (await readPin(place, toId)) !== undefined) return;
       const pinnedAt = pin.pinnedAt ?? isoTime(clock.nowMs());
-      await putPin(storage, { ...pin, pinnedAt, savesetId: toId });
+      await putPin(place, { ...pin, pinnedAt, savesetId: toId });
     },
     readSealed: async (device, savesetId) => readSealedManifest(await open(device), savesetId),
     readSegment: async (device, savesetId, disk, segment) =>

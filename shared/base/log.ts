@@ -21,6 +21,8 @@ export interface Log {
 }
 
 const SECRET_NAME = /pass(word|phrase)|secret|token|cookie|authorization|api[-_]?key|session[-_]?id/i;
+/** Keys of devices; the keys of disks are numbers. */
+const SECRET_KEY = /^(?:master)?key$/i;
 const SECRET_TEXT =
   /(vmware_soap_session=)[^;\s"]+|(<password[^>]*>)[^<]*|(Basic |Bearer )[A-Za-z0-9+/=._-]+/gi;
 const REDACTED = '[redacted]';
@@ -37,9 +39,14 @@ export function redact(value: unknown, depth = 0): unknown {
   if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));
   const entries = Object.entries(value).map(([name, item]) => [
     name,
-    SECRET_NAME.test(name) && item !== null ? REDACTED : redact(item, depth + 1),
+    isSecret(name, item) ? REDACTED : redact(item, depth + 1),
   ]);
   return Object.fromEntries(entries);
+}
+
+function isSecret(name: string, item: unknown): boolean {
+  if (typeof item === 'string' && SECRET_KEY.test(name)) return true;
+  return item !== null && SECRET_NAME.test(name);
 }
 
 /** Code, message, facts and the chain of causes; the stack only where it is a bug of ours. */

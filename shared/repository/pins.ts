@@ -4,9 +4,14 @@
  */
 import { hasCode } from '../base/errors.ts';
 import { MiB } from '../base/units.ts';
+import { toHex } from '../format/hash.ts';
 import { PIN_NAME, SAVESETS_FOLDER, pinnedSavesetOf, savesetFolder } from '../format/names.ts';
 import { decodePin, encodePin } from '../format/pin.ts';
+import { type OpenDevice } from './device.ts';
 import { type Storage } from './storage.ts';
+
+/** An open device, as far as pins need it. */
+export type PinPlace = Pick<OpenDevice, 'storage' | 'cipher'>;
 
 export interface Pin {
   readonly savesetId: string;
@@ -19,9 +24,17 @@ export interface Pin {
 const MAX_PIN_BYTES = MiB;
 
 /** Pins a point; a pin that it had is replaced. */
-export async function putPin(storage: Storage, pin: Pin & { readonly pinnedAt: string }): Promise<void> {
-  await storage.remove(pinPath(pin.savesetId));
-  await storage.put(pinPath(pin.savesetId), encodePin({ format: 'blockhouse-pin', version: 1, ...pin }));
+export async function putPin(
+  { storage, cipher }: PinPlace,
+  pin: Pin & { readonly pinnedAt: string },
+): Promise<void> {
+  const path = pinPath(pin.savesetId);
+  const note = cipher.isEncrypting
+    ? { sealed: toHex(cipher.sealObject(path, Buffer.from(pin.note))) }
+    : pin.note;
+  const bytes = encodePin({ format: 'blockhouse-pin', version: 1, ...pin, note });
+  await storage.remove(path);
+  await storage.put(path, bytes);
 }
 
 /** Takes the pin of a point away; none is no error. */
@@ -30,11 +43,12 @@ export async function removePin(storage: Storage, savesetId: string): Promise<vo
 }
 
 /** The pin of a point, or undefined. */
-export async function readPin(storage: Storage, savesetId: string): Promise<Pin | undefined> {
+export async function readPin(device: PinPlace, savesetId: string): Promise<Pin | undefined> {
+  const { storage } = device;
   try {
     const bytes = await storage.readWhole(pinPath(savesetId), MAX_PIN_BYTES);
     const { pinnedAt, note } = decodePin(bytes, `the pin of saveset ${savesetId}`);
-    return { savesetId, pinnedAt, note: typeof note === 'string' ? note : '' };
+    return { savesetId, pinnedAt, note: typeof note === 'string' ? note : openNote(device, savesetId, note) };
   } catch (error) {
     if (hasCode(error, 'REPO_OBJECT_MISSING')) return undefined;
     if (!hasCode(error, 'FORMAT_INVALID', 'FORMAT_VERSION_UNKNOWN')) throw error;
@@ -43,11 +57,21 @@ export async function readPin(storage: Storage, savesetId: string): Promise<Pin 
 }
 
 /** All pins of a device, in any order. */
-export async function* readPins(storage: Storage): AsyncGenerator<Pin> {
-  for await (const { name } of storage.list(SAVESETS_FOLDER)) {
+export async function* readPins(device: PinPlace): AsyncGenerator<Pin> {
+  for await (const { name } of device.storage.list(SAVESETS_FOLDER)) {
     const savesetId = pinnedSavesetOf(name);
-    const pin = savesetId === undefined ? undefined : await readPin(storage, savesetId);
+    const pin = savesetId === undefined ? undefined : await readPin(device, savesetId);
     if (pin !== undefined) yield pin;
+  }
+}
+
+function openNote({ cipher }: PinPlace, savesetId: string, { sealed }: { readonly sealed: string }): string {
+  if (!cipher.isEncrypting) return '';
+  try {
+    return Buffer.from(cipher.openObject(pinPath(savesetId), Buffer.from(sealed, 'hex'))).toString();
+  } catch (error) {
+    if (!hasCode(error, 'FORMAT_INVALID', 'FORMAT_VERSION_UNKNOWN')) throw error;
+    return '';
   }
 }
 

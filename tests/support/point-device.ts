@@ -4,6 +4,7 @@ import { type SavesetRecord } from '../../master/catalog/saveset-rows.ts';
 import { readPin } from '../../shared/repository/pins.ts';
 import { removeSaveset } from '../../shared/repository/saveset-store.ts';
 import { MemoryStorage } from '../../shared/repository/storage-memory.ts';
+import { onStorage } from './open-devices.ts';
 import { type Storage } from '../../shared/repository/storage.ts';
 
 /** Holds `points` as sealed savesets. */
@@ -28,7 +29,7 @@ export function removerOn(
 ): PointRemover {
   return {
     whyOffline: ({ deviceId }) => Promise.resolve(whyOffline(deviceId)),
-    readPin: (_device, savesetId) => readPin(storage, savesetId),
+    readPin: (_device, savesetId) => readPin(onStorage(storage), savesetId),
     remove: (_device, savesetId) => removeSaveset(storage, savesetId),
   };
 }

@@ -27,6 +27,13 @@ describe('redact', () => {
     });
   });
 
+  it('cuts out keys of devices, and shows those of disks', () => {
+    const shown = redact({ device: { key: 'ab'.repeat(32), masterKey: 'cd', name: 'tape0' }, key: 2000 });
+    const device = { key: '[redacted]', masterKey: '[redacted]', name: 'tape0' };
+    assert.deepEqual(shown, { device, key: 2000 });
+    assert.deepEqual(redact({ key: null }), { key: null });
+  });
+
   for (const [text, shown] of [
     ['Cookie: vmware_soap_session=abc123; Path=/', 'Cookie: vmware_soap_session=[redacted]; Path=/'],
     ['<password>geheim</password>', '<password>[redacted]</password>'],

@@ -4,6 +4,7 @@ import { decodePin, encodePin } from '../../../shared/format/pin.ts';
 import { type Pin, putPin, readPin, readPins, removePin } from '../../../shared/repository/pins.ts';
 import { MemoryStorage } from '../../../shared/repository/storage-memory.ts';
 import { FaultyStorage } from '../../support/faulty-storage.ts';
+import { onStorage, testCipher } from '../../support/open-devices.ts';
 import { codeOf, codeOfAsync } from '../format/codes.ts';
 
 const ID = '00112233445566aa';
@@ -13,7 +14,7 @@ const document = { format: 'blockhouse-pin', version: 1, ...pin } as const;
 
 async function all(storage: MemoryStorage): Promise<readonly Pin[]> {
   const pins: Pin[] = [];
-  for await (const found of readPins(storage)) pins.push(found);
+  for await (const found of readPins(onStorage(storage))) pins.push(found);
   return pins;
 }
 
@@ -39,21 +40,35 @@ describe('encodePin', () => {
 describe('putPin', () => {
   it('pins beside the manifest, and replaces a pin', async () => {
     const storage = new MemoryStorage();
-    await putPin(storage, { ...pin, note: 'first' });
-    await putPin(storage, pin);
+    await putPin(onStorage(storage), { ...pin, note: 'first' });
+    await putPin(onStorage(storage), pin);
     assert.deepEqual([...storage.objects.keys()], [`savesets/${ID}/pin.json`]);
-    assert.deepEqual(await readPin(storage, ID), pin);
+    assert.deepEqual(await readPin(onStorage(storage), ID), pin);
     await removePin(storage, ID);
     await removePin(storage, ID);
-    assert.isUndefined(await readPin(storage, ID));
+    assert.isUndefined(await readPin(onStorage(storage), ID));
+  });
+});
+
+describe('putPin on an encrypted device', () => {
+  it('seals the note to its place', async () => {
+    const storage = new MemoryStorage();
+    const device = onStorage(storage, testCipher());
+    await putPin(device, pin);
+    const stored = Buffer.from(storage.objects.get(`savesets/${ID}/pin.json`)!);
+    assert.isFalse(stored.includes(pin.note));
+    assert.deepEqual(await readPin(device, ID), pin);
+    assert.deepEqual(await readPin(onStorage(storage, testCipher(undefined, 2)), ID), { ...pin, note: '' });
+    storage.objects.set(`savesets/${OTHER}/pin.json`, stored);
+    assert.equal((await readPin(device, OTHER))?.note, '');
   });
 });
 
 describe('readPins', () => {
   it('finds the pins of a device and nothing else', async () => {
     const storage = new MemoryStorage();
-    await putPin(storage, pin);
-    await putPin(storage, { ...pin, savesetId: OTHER, note: '' });
+    await putPin(onStorage(storage), pin);
+    await putPin(onStorage(storage), { ...pin, savesetId: OTHER, note: '' });
     storage.objects.set(`savesets/${ID}/seal.json`, Buffer.from('{}'));
     storage.objects.set('savesets/pin.json', Buffer.from('{}'));
     assert.sameDeepMembers([...(await all(storage))], [pin, { ...pin, savesetId: OTHER, note: '' }]);
@@ -75,12 +90,12 @@ describe('readPins', () => {
     const storage = new MemoryStorage();
     const sealed = encodePin({ ...document, note: { sealed: '00' } });
     storage.objects.set(`savesets/${ID}/pin.json`, sealed);
-    assert.deepEqual(await readPin(storage, ID), { ...pin, note: '' });
+    assert.deepEqual(await readPin(onStorage(storage), ID), { ...pin, note: '' });
   });
 
   it('fails when the device does', async () => {
     const error = () => new AppError('REPO_READ_FAILED', 'broken');
     const storage = new FaultyStorage(new MemoryStorage(), { call: 'readWhole', error });
-    assert.equal(await codeOfAsync(readPin(storage, ID)), 'REPO_READ_FAILED');
+    assert.equal(await codeOfAsync(readPin(onStorage(storage), ID)), 'REPO_READ_FAILED');
   });
 });

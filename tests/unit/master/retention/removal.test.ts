@@ -15,6 +15,7 @@ import { type MemoryStorage } from '../../../../shared/repository/storage-memory
 import { type FaultRule, FaultyStorage } from '../../../support/faulty-storage.ts';
 import { deviceOf, removerOn, sealedOn } from '../../../support/point-device.ts';
 import { point, storePoints } from '../../../support/points.ts';
+import { onStorage } from '../../../support/open-devices.ts';
 import { tempFolder } from '../../../support/temp.ts';
 
 /** `on` is the number of the base. */
@@ -101,7 +102,7 @@ describe('removePoint', () => {
 
   it('takes up a pin that only the device has', async () => {
     await using state = await world();
-    await putPin(state.storage, {
+    await putPin(onStorage(state.storage), {
       savesetId: lone.savesetId,
       pinnedAt: '2026-01-01T00:00:00Z',
       note: 'audit',

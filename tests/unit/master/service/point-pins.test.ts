@@ -9,6 +9,7 @@ import { FaultyStorage } from '../../../support/faulty-storage.ts';
 import { deviceOf } from '../../../support/point-device.ts';
 import { point, storePoints } from '../../../support/points.ts';
 import { tempFolder } from '../../../support/temp.ts';
+import { onStorage } from '../../../support/open-devices.ts';
 import { codeOfAsync } from '../../format/codes.ts';
 
 const one = point('aaaa000000000001');
@@ -20,7 +21,7 @@ async function world() {
   storePoints(catalog, [one]);
   const storage = deviceOf([one]);
   const devices = {
-    putPin: (_device: object, pin: Parameters<typeof putPin>[1]) => putPin(storage, pin),
+    putPin: (_device: object, pin: Parameters<typeof putPin>[1]) => putPin(onStorage(storage), pin),
     removePin: (_device: object, savesetId: string) => removePin(storage, savesetId),
     remove: (_device: object, savesetId: string) => removeSaveset(storage, savesetId),
   };
@@ -40,10 +41,10 @@ describe('pinPoint', () => {
     await using state = await world();
     await pinPoint(state.context, one, 'first');
     await pinPoint(state.context, one, 'second');
-    assert.equal((await readPin(state.storage, ID))?.note, 'second');
+    assert.equal((await readPin(onStorage(state.storage), ID))?.note, 'second');
     assert.equal(state.catalog.savesets.pinOf(ID)?.note, 'second');
     await unpinPoint(state.context, one);
-    assert.isUndefined(await readPin(state.storage, ID));
+    assert.isUndefined(await readPin(onStorage(state.storage), ID));
     assert.isNull(state.catalog.savesets.pinOf(ID));
   });
 
@@ -55,7 +56,7 @@ describe('pinPoint', () => {
     });
     const devices = {
       ...state.context.devices,
-      putPin: (_device: object, pin: Parameters<typeof putPin>[1]) => putPin(broken, pin),
+      putPin: (_device: object, pin: Parameters<typeof putPin>[1]) => putPin(onStorage(broken), pin),
     };
     assert.equal(await codeOfAsync(pinPoint({ ...state.context, devices }, one, '')), 'DEVICE_FULL');
     assert.isNull(state.catalog.savesets.pinOf(ID));
@@ -69,7 +70,7 @@ describe('pinPoint', () => {
       putPin: async (_device: object, pin: Parameters<typeof putPin>[1]) => {
         catalog.savesets.setRemoving(ID);
         await removeSaveset(storage, ID);
-        await putPin(storage, pin);
+        await putPin(onStorage(storage), pin);
       },
     };
     assert.equal(await codeOfAsync(pinPoint({ ...context, devices }, one, '')), 'USAGE_NOT_FOUND');
