@@ -12,6 +12,7 @@ import { type ChunkLookup, type ChunkPlace } from './chunk-lookup.ts';
 import { type OpenDevice } from './device.ts';
 import { type WantedChunk, decodeRecord } from './decode-record.ts';
 import { forEachLimit } from './lanes.ts';
+import { MovedFinder } from './moved-record.ts';
 import { type ReadGroup, groupReads, recordBytes } from './read-groups.ts';
 import { type Storage } from './storage.ts';
 
@@ -38,6 +39,7 @@ export class ChunkReader implements AsyncDisposable {
   readonly #storage: Storage;
   readonly #openLookup: (() => Promise<ChunkLookup>) | undefined;
   readonly #decode: RecordDecoder;
+  readonly #moved: MovedFinder;
   readonly #buffers: Uint8Array[] = [];
   #lookup: Promise<ChunkLookup> | undefined;
   #detours = 0;
@@ -46,6 +48,7 @@ export class ChunkReader implements AsyncDisposable {
   constructor(device: OpenDevice, lookup?: () => Promise<ChunkLookup>, decode?: RecordDecoder) {
     this.#storage = device.storage;
     this.#openLookup = lookup;
+    this.#moved = new MovedFinder(device.storage);
     this.#decode = decode ?? ((record, chunk, into) => decodeRecord(device.cipher, record, chunk, into));
   }
 
@@ -64,6 +67,7 @@ export class ChunkReader implements AsyncDisposable {
       await this.#readAt(ref, ref, { buffer, into });
     } catch (error) {
       if (!isOfThisRecord(error)) throw error;
+      if (hasCode(error, 'REPO_OBJECT_MISSING') && (await this.#readMoved(ref, { buffer, into }))) return;
       if (!(await this.#readElsewhere(ref, { buffer, into }))) throw lost(ref, error);
       this.#detours++;
     } finally {
@@ -148,6 +152,19 @@ export class ChunkReader implements AsyncDisposable {
     const done = await this.#storage.readRange(name, place.offset, record);
     if (done < length) throw invalid(`"${name}"`, `it ends at byte ${place.offset + done}`);
     await this.#decode(record, chunk, buffers.into);
+  }
+
+  /** The pack may have been rewritten since the index was read. */
+  async #readMoved(ref: ChunkAddress, buffers: Buffers): Promise<boolean> {
+    const place = await this.#moved.find(ref);
+    if (place === undefined) return false;
+    try {
+      await this.#readAt(ref, { ...place, plainLength: ref.plainLength }, buffers);
+      return true;
+    } catch (error) {
+      if (!isOfThisRecord(error)) throw error;
+      return false;
+    }
   }
 
   async #readElsewhere(ref: ChunkAddress, buffers: Buffers): Promise<boolean> {

@@ -34,7 +34,7 @@ import {
 import { type Storage } from '../../shared/repository/storage.ts';
 import { IndexWriter } from '../../worker/backup/index-writer.ts';
 import { openKnownChunks } from '../../worker/backup/known-chunks.ts';
-import { type CodePool } from '../../worker/pipeline/thread-pool.ts';
+import { CodePool } from '../../worker/pipeline/thread-pool.ts';
 import { reclaimDevice } from '../../worker/reclaim/reclaim-device.ts';
 import { type OpenStream, type TaskContext } from '../../worker/task-context.ts';
 import { aManifest, aManifestDisk } from '../unit/format/samples.ts';
@@ -74,9 +74,10 @@ export function smallStream(device: OpenDevice): OpenStream {
       path: device.storage.location,
       key: null,
     },
-    pool: {} as CodePool,
+    pool: Object.create(CodePool.prototype) as CodePool,
     lookup: async (until) => (lookup ??= await ChunkLookup.open(device, { signal: until })),
     forgetLookup: () => (lookup = undefined),
+    proven: new ProvenRecords(),
   };
 }
 
