@@ -22,6 +22,8 @@ export interface BaseQuery {
   readonly fullOnly: boolean;
 }
 
+export type PointLink = Pick<SavesetRecord, 'savesetId' | 'baseId' | 'deviceId' | 'type' | 'createdAt'>;
+
 /** Later than any ISO time of this catalog. */
 const END_OF_TIME = '9999';
 
@@ -74,11 +76,17 @@ function singleStatements(database: Database) {
     `SELECT max(created_at) AS at FROM savesets
      WHERE state = 'sealed' AND vm_moref = ? AND +server = ?`,
   );
+  const link = database.prepare<[string], PointLink>(
+    `SELECT saveset_id AS savesetId, base_id AS baseId, device_id AS deviceId, type, created_at AS createdAt
+     FROM savesets WHERE saveset_id = ? AND state = 'sealed'`,
+  );
   return {
     point: (savesetId: string): SavesetRecord | undefined => {
       const row = get.get(savesetId);
       return row && pointFromRow(row);
     },
+    /** What follows a chain needs no more of a point, and a list of points follows many. */
+    link: (savesetId: string): PointLink | undefined => link.get(savesetId),
     pointsBeginningWith(prefix: string, limit: number): readonly SavesetRecord[] {
       return beginning.all(prefix, `${prefix}g`, limit).map(pointFromRow);
     },

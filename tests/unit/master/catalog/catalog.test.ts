@@ -158,6 +158,20 @@ describe('points of the catalog', () => {
     point('cccc000000000004', { vmName: 'web', vmUuid: '', vmMoref: 'vm-2', job: 'other' }),
   ];
 
+  it('follows a chain without reading whole points', async () => {
+    await using folder = await tempFolder();
+    using catalog = Catalog.open(folder.path);
+    storePoints(catalog, points);
+    assert.deepEqual(catalog.savesets.link('bbbb000000000003'), {
+      savesetId: 'bbbb000000000003',
+      baseId: 'aaaa000000000002',
+      deviceId: 'd'.repeat(32),
+      type: 'incremental',
+      createdAt: '2026-01-03T00:00:00.000Z',
+    });
+    assert.isUndefined(catalog.savesets.link('dddd000000000005'));
+  });
+
   it('finds points by name in any case, uuid, moref, job and time, newest first', async () => {
     await using folder = await tempFolder();
     using catalog = Catalog.open(folder.path);
