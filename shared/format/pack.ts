@@ -18,7 +18,7 @@ import { CHUNK_ID_BYTES, fromHex, magicOf, sameBytes, toHex } from './hash.ts';
 
 export const PACK_VERSION = 1;
 export const PACK_ID_BYTES = 16;
-export const ATTEMPT_ID_BYTES = 8;
+const ATTEMPT_ID_BYTES = 8;
 export const PACK_HEADER_BYTES = 44;
 export const CHUNK_HEADER_BYTES = 56;
 /** Offsets inside a pack are 32 bits wide. */
