@@ -12,6 +12,8 @@ import { asMarkdown, tablesOf } from './result/tables.ts';
 const DOCS = path.resolve(import.meta.dirname, '../../docs');
 const PAGE = path.join(DOCS, 'performance.md');
 const BEGIN = '<!-- figures: begin, made by tests/bench/report.ts -->';
+/** Load average before the start from which on others had a share. */
+const BUSY = 0.5;
 const END = '<!-- figures: end -->';
 
 async function main(file: string | undefined): Promise<void> {
@@ -37,6 +39,9 @@ function surroundings({ machine, disk, peers, ...result }: BenchResult): string 
       ? ''
       : `Disk of ${gib(disk.capacityBytes)}, ${gib(disk.usedBytes)} in use by ${disk.files.toLocaleString('en')} files, ` +
         `${gib(disk.deletedBytes)} of deleted files; rounds: ${result.rounds}; cold by ${result.cache}.`,
+    machine.loadBefore > BUSY
+      ? 'The machine was busy with other work: wall times and their ratios say little.'
+      : '',
     `Peers: ${Object.entries(peers)
       .map(([name, version]) => (version === null ? `${name} (not installed)` : shortVersion(name, version)))
       .join(', ')}.`,
