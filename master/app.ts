@@ -31,7 +31,9 @@ import { deviceService } from './service/device-service.ts';
 import { jobService } from './service/job-service.ts';
 import { pointService } from './service/point-service.ts';
 import { pruneService } from './service/prune-service.ts';
-import { restoreService, verifyService } from './service/restore-service.ts';
+import { rebuildService } from './service/rebuild-service.ts';
+import { restoreService } from './service/restore-service.ts';
+import { verifyService } from './service/verify-service.ts';
 import { runService } from './service/run-service.ts';
 import { serverService } from './service/server-service.ts';
 import { type Services } from './services.ts';
@@ -146,6 +148,7 @@ function makeServices(parts: ServiceContext): Services {
     restore: restoreService(parts),
     prune: pruneService(parts, (name) => devices.reclaim(name, {})),
     verify: verifyService(parts),
+    rebuild: rebuildService(parts),
     health: async () =>
       Promise.resolve({
         version: VERSION,

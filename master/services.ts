@@ -25,6 +25,9 @@ import {
   type ServerBody,
   type ServerTestView,
   type ServerView,
+  type VerifyBody,
+  type VerifyPlanView,
+  type VerifyStarted,
   type VmView,
 } from '../shared/contract/api.ts';
 import { type ConsolidateBody, type ConsolidateView } from '../shared/contract/consolidate.ts';
@@ -35,6 +38,7 @@ import {
   type PasswordBody,
 } from '../shared/contract/device-keys.ts';
 import { type PinBody, type PruneBody, type PruneView } from '../shared/contract/retention.ts';
+import { type RebuildBody, type RebuildView } from '../shared/contract/rebuild.ts';
 import { type RequestedType } from '../shared/domain/backup-type.ts';
 
 export interface ServerService {
@@ -50,8 +54,8 @@ export interface ServerService {
 }
 
 export interface DeviceService {
-  /** Registers the device in the folder, which is made ready when it is empty. */
-  add(body: DeviceBody): Promise<DeviceView>;
+  /** Registers the device in the folder, which is made ready when it is empty, and takes up what is on it: as `rebuild`. */
+  add(body: DeviceBody, signal?: AbortSignal): Promise<DeviceView>;
   list(): Promise<readonly DeviceView[]>;
   show(name: string): Promise<DeviceView>;
   /** Forgets the device; what is stored on it stays. @throws AppError `USAGE_CONFLICT`, `DEVICE_IN_USE` */
@@ -131,6 +135,13 @@ export interface RestoreService {
   disk(body: RestoreDiskBody): Promise<RunStarted>;
 }
 
+export interface VerifyService {
+  /** Which points would be verified now, and what the budget leaves. Changes nothing. */
+  plan(body: VerifyBody): Promise<VerifyPlanView>;
+  /** Starts a run with a task for each point. @throws AppError `RESTORE_NOT_POSSIBLE` for a named point that cannot be read */
+  start(body: VerifyBody): Promise<VerifyStarted>;
+}
+
 export interface Services {
   readonly servers: ServerService;
   readonly devices: DeviceService;
@@ -144,6 +155,11 @@ export interface Services {
    * @throws AppError `PRUNE_PLAN_CHANGED` when something else would be deleted than `plan` says
    */
   prune(body: PruneBody, signal: AbortSignal): Promise<PruneView>;
-  verify(body: { readonly point: string }): Promise<RunStarted>;
+  readonly verify: VerifyService;
+  /**
+   * Reads points, chains, pins and jobs from devices into the catalog; what it knows already stays.
+   * @throws AppError `USAGE_CONFLICT` while another one is under way
+   */
+  rebuild(body: RebuildBody, signal: AbortSignal): Promise<RebuildView>;
   health(): Promise<HealthView>;
 }

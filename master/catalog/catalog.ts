@@ -5,6 +5,7 @@ import { type DeviceTable, deviceTable } from './devices.ts';
 import { type JobTable, jobTable } from './jobs.ts';
 import { type RunTable, runTable } from './runs.ts';
 import { type SavesetTable, savesetTable } from './savesets.ts';
+import { sequenceTable } from './sequences.ts';
 import { type ServerTable, serverTable } from './servers.ts';
 import { type LedgerTable, ledgerTable } from './snapshot-ledger.ts';
 import { type TaskTable, taskTable } from './tasks.ts';
@@ -17,6 +18,7 @@ export class Catalog implements Disposable {
   readonly tasks: TaskTable;
   readonly savesets: SavesetTable;
   readonly ledger: LedgerTable;
+  readonly sequences: ReturnType<typeof sequenceTable>;
   readonly #database: Database;
 
   private constructor(database: Database) {
@@ -28,6 +30,7 @@ export class Catalog implements Disposable {
     this.tasks = taskTable(database);
     this.savesets = savesetTable(database);
     this.ledger = ledgerTable(database);
+    this.sequences = sequenceTable(database);
   }
 
   /** Opens `catalog.db` in `folder`. @throws AppError `CATALOG_VERSION_UNKNOWN`, `CATALOG_FAILED` */
@@ -55,21 +58,6 @@ export class Catalog implements Disposable {
       return this.transact(work);
     } finally {
       this.#database.pragma('synchronous = FULL');
-    }
-  }
-
-  /**
-   * Numbers that are given from now on are above these, which another catalog gave: fencing tokens never go back, and a run has
-   * one number. Call it inside a transaction.
-   */
-  raiseIds(ids: { readonly runId: number; readonly taskId: number; readonly token: number }): void {
-    for (const [table, id] of [
-      ['runs', ids.runId],
-      ['tasks', ids.taskId],
-      ['attempts', ids.token],
-    ] as const) {
-      if (this.#lastId.get(table) === undefined) this.#startIds.run(table, id);
-      else this.#raise.run(id, table, id);
     }
   }
 

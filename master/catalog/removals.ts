@@ -25,6 +25,9 @@ export function removalStatements(database: Database) {
   const removingOn = database.prepare<[string], { id: string }>(
     `SELECT saveset_id AS id FROM savesets WHERE state = 'removing' AND base_id = ? LIMIT 1`,
   );
+  const onDevice = database.prepare<[string], { id: string }>(
+    `SELECT saveset_id AS id FROM savesets WHERE state = 'sealed' AND device_id = ?`,
+  );
   const removing = database.prepare<[], Removing>(
     `SELECT saveset_id AS savesetId, base_id AS baseId, device_id AS deviceId FROM savesets WHERE state = 'removing'`,
   );
@@ -37,6 +40,8 @@ export function removalStatements(database: Database) {
     /** A saveset that still builds on this one, wherever its own removal stands; undefined when there is none. */
     dependentOf: (savesetId: string): string | undefined =>
       (sealedOn.get(savesetId) ?? removingOn.get(savesetId))?.id,
+    /** The points that the catalog knows on a device. */
+    idsOnDevice: (deviceId: string): readonly string[] => onDevice.all(deviceId).map(({ id }) => id),
     listRemoving: (): readonly Removing[] => removing.all(),
   };
 }

@@ -5,6 +5,7 @@
 import yargs from 'yargs';
 import { AppError, isAppError, toAppError } from '../../shared/base/errors.ts';
 import { PRODUCT, VERSION } from '../../shared/base/version.ts';
+import { catalogCommands } from './commands/catalog.ts';
 import { deviceCommands } from './commands/device.ts';
 import { jobCommands } from './commands/job.ts';
 import { pointCommands } from './commands/point.ts';
@@ -31,7 +32,10 @@ const LISTS: ReadonlySet<string> = new Set([
 ]);
 
 /** Options that are lists in one command only. */
-const LISTS_OF: Readonly<Record<string, ReadonlySet<string>>> = { prune: new Set([...LISTS, 'job']) };
+const LISTS_OF: Readonly<Record<string, ReadonlySet<string>>> = {
+  prune: new Set([...LISTS, 'job']),
+  verify: new Set([...LISTS, 'job', 'points']),
+};
 
 const groups: readonly ((argv: CommonArgv, choose: Choose) => CommonArgv)[] = [
   serveCommands,
@@ -45,6 +49,7 @@ const groups: readonly ((argv: CommonArgv, choose: Choose) => CommonArgv)[] = [
   restoreCommands,
   verifyCommands,
   pruneCommands,
+  catalogCommands,
 ];
 
 export type Parsed =

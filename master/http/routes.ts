@@ -28,7 +28,7 @@ function registerServers(table: RouteTable, { servers }: Services): void {
 
 function registerDevices(table: RouteTable, { devices }: Services): void {
   table.on(routes.listDevices, async () => [...(await devices.list())]);
-  table.on(routes.addDevice, ({ body }) => devices.add(body));
+  table.on(routes.addDevice, ({ body }, signal) => devices.add(body, signal));
   table.on(routes.showDevice, ({ params }) => devices.show(params.name));
   table.on(routes.removeDevice, async ({ params }) => {
     await devices.remove(params.name);
@@ -86,7 +86,9 @@ function registerPoints(table: RouteTable, services: Services): void {
   table.on(routes.unpinPoint, ({ params }) => points.unpin(params.id));
   table.on(routes.consolidatePoint, ({ params, body }) => points.consolidate(params.id, body));
   table.on(routes.prune, ({ body }, signal) => services.prune(body, signal));
+  table.on(routes.rebuild, ({ body }, signal) => services.rebuild(body, signal));
   table.on(routes.planRestore, ({ body }) => restore.plan(body));
   table.on(routes.restoreDisk, ({ body }) => restore.disk(body));
-  table.on(routes.verify, ({ body }) => services.verify(body));
+  table.on(routes.planVerify, ({ body }) => services.verify.plan(body));
+  table.on(routes.verify, ({ body }) => services.verify.start(body));
 }

@@ -1,6 +1,5 @@
 /** Devices: what is registered, who holds their streams, and what is on them. */
 import path from 'node:path';
-import { isoTime } from '../../shared/base/clock.ts';
 import { AppError, toAppError } from '../../shared/base/errors.ts';
 import {
   type CheckBody,
@@ -12,18 +11,18 @@ import {
   repairBody,
 } from '../../shared/contract/api.ts';
 import { parse } from '../../shared/contract/schema.ts';
-import { disksOfManifest, pointOfManifest } from '../adapters/point-of-manifest.ts';
 import { type DeviceRecord } from '../catalog/devices.ts';
 import { clearOver } from '../dispatch/recovery.ts';
 import { deviceAccess } from '../dispatch/task-spec.ts';
 import { type DeviceService } from '../services.ts';
 import { type ServiceContext, deviceNamed } from './context.ts';
 import { startDeviceTask } from './device-task.ts';
+import { rebuildCatalog } from './rebuild.ts';
 
 export function deviceService(context: ServiceContext): DeviceService {
   const { catalog, devices, registry } = context;
   return {
-    async add(body) {
+    async add(body, signal) {
       const { encrypt, password, label, ...device } = parse(deviceBody, body, 'USAGE_INVALID', 'the device');
       refuseTaken(context, device.name, device.path);
       const deviceId = await devices.prepare(device.path, { encrypt, password, label });
@@ -37,7 +36,7 @@ export function deviceService(context: ServiceContext): DeviceService {
       catalog.devices.register({ ...device, deviceId });
       registry.setDevice(deviceId, device.streams);
       const record = deviceNamed(catalog, device.name);
-      await importPoints(context, record);
+      await rebuildCatalog(context, [record], false, signal ?? AbortSignal.any([]));
       return view(context, record);
     },
     list: () => Promise.all(catalog.devices.list().map((device) => view(context, device))),
@@ -90,29 +89,6 @@ function refuseTaken(context: ServiceContext, name: string, folder: string): voi
   }
   if (!path.isAbsolute(folder)) {
     throw new AppError('USAGE_INVALID', `Cannot add device "${name}": its path "${folder}" is not absolute`);
-  }
-}
-
-/** Takes up the restore points of a device that this catalog does not know: of another one, or of one that was lost. */
-async function importPoints(context: ServiceContext, device: DeviceRecord): Promise<void> {
-  const { catalog, devices, log } = context;
-  const access = deviceAccess(device);
-  for await (const savesetId of devices.listSealed(access)) {
-    if (catalog.savesets.stateOf(savesetId) !== undefined) continue;
-    try {
-      const manifest = await devices.readSealed(access, savesetId);
-      const { sha256 } = await devices.read(access, savesetId);
-      const point = pointOfManifest(manifest, sha256);
-      catalog.transact(() => {
-        catalog.savesets.insertUnsealed(point);
-        catalog.savesets.setSealed(point, disksOfManifest(manifest));
-      });
-    } catch (error) {
-      log.warn('cannot take up a restore point', { device: device.name, savesetId, error });
-    }
-  }
-  for await (const { savesetId, pinnedAt, note } of devices.readPins(access)) {
-    catalog.savesets.setPin(savesetId, { pinnedAt: pinnedAt ?? isoTime(context.clock.nowMs()), note });
   }
 }
 

@@ -1,6 +1,7 @@
 /** Restore points as the API shows them. */
 import { type PointSummary, type PointView } from '../../shared/contract/api.ts';
 import { type Catalog } from '../catalog/catalog.ts';
+import { type PointLink } from '../catalog/points.ts';
 import { type SavesetDiskRecord } from '../catalog/saveset-disks.ts';
 import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 import { chainOf } from '../jobs/chain.ts';
@@ -10,6 +11,7 @@ export type OnlineDevices = ReadonlySet<string>;
 
 export function pointSummary(catalog: Catalog, online: OnlineDevices, point: SavesetRecord): PointSummary {
   const device = catalog.devices.byId(point.deviceId);
+  const chain = chainOf<PointLink>(point, catalog.savesets.link);
   return {
     savesetId: point.savesetId,
     vm: point.vmName,
@@ -26,7 +28,8 @@ export function pointSummary(catalog: Catalog, online: OnlineDevices, point: Sav
     runId: point.runId,
     taskId: point.taskId,
     counters: point.counters,
-    chain: chainOf(point, catalog.savesets.point).points.map((link) => link.savesetId),
+    chain: chain.points.map((link) => link.savesetId),
+    missing: chain.missing,
     verifiedAt: point.verifiedAt,
     pin: catalog.savesets.pinOf(point.savesetId),
   };

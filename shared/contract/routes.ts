@@ -31,9 +31,12 @@ import {
   serverTestView,
   serverView,
   verifyBody,
+  verifyPlanView,
+  verifyStarted,
   vmView,
 } from './api.ts';
 import { consolidateBody, consolidateView } from './consolidate.ts';
+import { rebuildBody, rebuildView } from './rebuild.ts';
 import { pinBody, pruneBody, pruneView } from './retention.ts';
 import { keyBody, keySlotView, keySlotsView, passwordBody } from './device-keys.ts';
 import { attemptId, id, objectName } from './schema.ts';
@@ -182,5 +185,7 @@ export const routes = {
 
   planRestore: route('POST /v1/restore/plan', restorePlanView, { body: restorePlanBody }),
   restoreDisk: route('POST /v1/restore/disk', runStarted, { body: restoreDiskBody, status: ACCEPTED }),
-  verify: route('POST /v1/verify', runStarted, { body: verifyBody, status: ACCEPTED }),
+  planVerify: route('POST /v1/verify/plan', verifyPlanView, { body: verifyBody }),
+  rebuild: route('POST /v1/catalog/rebuild', rebuildView, { body: rebuildBody }),
+  verify: route('POST /v1/verify', verifyStarted, { body: verifyBody, status: ACCEPTED }),
 } as const satisfies Readonly<Record<string, Route>>;

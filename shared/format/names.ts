@@ -60,6 +60,10 @@ export function keySlotOf(name: string): string | undefined {
   return KEY_SLOT_OBJECT.exec(name)?.[1];
 }
 
+export function isSavesetId(text: string): boolean {
+  return SAVESET_ID.test(text);
+}
+
 export function savesetFolder(savesetId: string): string {
   return `${SAVESETS_FOLDER}/${checked(savesetId, SAVESET_ID, 'saveset')}`;
 }

@@ -162,11 +162,29 @@ export async function readManifest(
  * @throws AppError `REPO_OBJECT_MISSING` when it is not sealed, `FORMAT_INVALID` when the seal is of another manifest
  */
 export async function readSealedManifest(device: OpenDevice, savesetId: string): Promise<Manifest> {
-  const seal = await readSeal(device.storage, savesetId);
-  const { manifest, sha256 } = await readManifest(device, savesetId);
-  const isOfIt = seal.manifestSha256 === sha256 && seal.savesetId === savesetId;
+  return (await proven(device, savesetId, await readSeal(device.storage, savesetId))).manifest;
+}
+
+/** As `readSealedManifest`, with the hash of the manifest; undefined when it is not sealed. */
+export async function readIfSealed(
+  device: OpenDevice,
+  savesetId: string,
+): Promise<{ readonly manifest: Manifest; readonly sha256: string } | undefined> {
+  let seal: Seal;
+  try {
+    seal = await readSeal(device.storage, savesetId);
+  } catch (error) {
+    if (hasCode(error, 'REPO_OBJECT_MISSING')) return undefined;
+    throw error;
+  }
+  return proven(device, savesetId, seal);
+}
+
+async function proven(device: OpenDevice, savesetId: string, seal: Seal) {
+  const found = await readManifest(device, savesetId);
+  const isOfIt = seal.manifestSha256 === found.sha256 && seal.savesetId === savesetId;
   if (!isOfIt) throw invalid(`the seal of saveset ${savesetId}`, 'it is of another manifest');
-  return manifest;
+  return found;
 }
 
 /**

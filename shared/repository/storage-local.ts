@@ -98,6 +98,14 @@ class LocalStorage implements Storage {
     }
   }
 
+  async *listFolders(folder: string): AsyncGenerator<string> {
+    if (folder !== '') checkName(folder);
+    for (const entry of await this.#children(folder)) {
+      const isForeign = folder === '' && FOREIGN.includes(entry.name);
+      if (entry.isDirectory() && isName(entry.name) && !isForeign) yield entry.name;
+    }
+  }
+
   async *listRest(folder: string): AsyncGenerator<ObjectEntry> {
     const prefix = folder === '' ? '' : `${checkName(folder)}/`;
     for (const entry of await this.#children(folder)) {

@@ -55,6 +55,14 @@ export class MemoryStorage implements Storage {
     for (const [name, bytes] of found) yield await Promise.resolve({ name, lengthBytes: bytes.length });
   }
 
+  async *listFolders(folder: string): AsyncGenerator<string> {
+    const prefix = folder === '' ? '' : `${checkName(folder)}/`;
+    const below = [...this.objects.keys()].filter((name) => name.startsWith(prefix));
+    const parts = below.map((name) => name.slice(prefix.length).split('/'));
+    const folders = parts.flatMap(([first = '', ...rest]) => (rest.length === 0 ? [] : [first]));
+    for (const name of new Set(folders)) yield await Promise.resolve(name);
+  }
+
   async *listRest(folder: string): AsyncGenerator<ObjectEntry> {
     const prefix = folder === '' ? '' : `${checkName(folder)}/`;
     const found = [...this.asides].filter((name) => name.startsWith(prefix));

@@ -53,6 +53,11 @@ export interface Storage {
   /** All objects below a folder at any depth (`''`: all there are), in any order; none for a folder that is not there. */
   list(folder: string): AsyncIterable<ObjectEntry>;
   /**
+   * The names of the folders right below a folder, in any order: far cheaper than `list`, as no object is looked at. A folder that is
+   * listed may be empty.
+   */
+  listFolders(folder: string): AsyncIterable<string>;
+  /**
    * All that `list` leaves out below a folder, in any order: what is being written or was left so, and files with names
    * that no object has.
    */

@@ -116,6 +116,19 @@ export function describeStorage(title: string, open: () => Promise<StorageUnderT
       assert.deepEqual(await namesIn(storage, 'none'), []);
     });
 
+    it('names the folders of a folder', async () => {
+      const folders = async (folder: string): Promise<string[]> => {
+        const names: string[] = [];
+        for await (const name of storage.listFolders(folder)) names.push(name);
+        return names.sort();
+      };
+      for (const name of ['1', 'a/1', 'a/b/2', 'a/b/3', 'a/c/d/4', 'ab/5']) await storage.put(name, Buffer.from(name));
+      assert.deepEqual(await folders(''), ['a', 'ab']);
+      assert.deepEqual(await folders('a'), ['b', 'c']);
+      assert.deepEqual(await folders('a/b'), []);
+      assert.deepEqual(await folders('none'), []);
+    });
+
     it('lists apart what is in the making, and removes it when nobody writes it any more', async () => {
       const rest = async (folder: string): Promise<string[]> => {
         const names: string[] = [];

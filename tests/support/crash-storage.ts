@@ -79,6 +79,11 @@ export class CrashStorage implements Storage {
     }
   }
 
+  async *listFolders(folder: string): AsyncGenerator<string> {
+    this.#alive();
+    yield* this.#inner.listFolders(folder);
+  }
+
   async *listRest(folder: string): AsyncGenerator<ObjectEntry> {
     this.#alive();
     yield* this.#inner.listRest(folder);

@@ -13,6 +13,7 @@ import {
   type RunView,
   type ServerView,
   type TaskView,
+  type VerifyPlanView,
   type VmView,
 } from '../../shared/contract/api.ts';
 import { type PruneView } from '../../shared/contract/retention.ts';
@@ -134,9 +135,22 @@ function aPoint(over: Partial<PointView> = {}): PointView {
     counters: { ...noBytes, stored: 700 * MiB },
     warnings: [{ code: 'CONSISTENCY_LOWERED', message: 'Cannot quiesce "db01" for applications' }],
     chain: ['5f3a00000000c001', '5f3900000000c000'],
+    missing: null,
     dependents: 0,
     verifiedAt: null,
     pin: null,
+    ...over,
+  };
+}
+
+/** One point now, two later. */
+export function aVerifyPlan(over: Partial<VerifyPlanView> = {}): VerifyPlanView {
+  const { savesetId, vm, device, createdAt } = aPoint();
+  return {
+    points: [{ savesetId, vm, device, createdAt, verifiedAt: null, readBytes: 700 * MiB }],
+    total: { points: 1, readBytes: 700 * MiB },
+    left: { points: 2, readBytes: GiB, moreRuns: 2, isComplete: true },
+    obstacles: [],
     ...over,
   };
 }
@@ -249,6 +263,7 @@ export interface FakeCore {
   trusted: boolean;
   /** What pruning does. */
   pruned: PruneView;
+  verifyPlan: VerifyPlanView;
 }
 
 function found<T>(map: ReadonlyMap<string, T>, kind: string, name: string): T {
@@ -273,6 +288,7 @@ export function fakeCore(): FakeCore {
     jobs: new Map<string, JobView>(),
     trusted: true,
     pruned: aPruning(),
+    verifyPlan: aVerifyPlan(),
   };
   const called = (name: string, body?: unknown): void => {
     core.calls.push(body === undefined ? name : `${name} ${JSON.stringify(body)}`);
@@ -447,9 +463,32 @@ export function fakeCore(): FakeCore {
         return { runId: 12 };
       },
     },
-    async verify(body) {
-      called('verify', body);
-      return { runId: 12 };
+    verify: {
+      plan: async (body) => {
+        called('verify.plan', body);
+        return core.verifyPlan;
+      },
+      start: async (body) => {
+        called('verify', body);
+        const { points: _points, ...totals } = core.verifyPlan;
+        return { runId: totals.total.points === 0 ? null : 12, ...totals };
+      },
+    },
+    async rebuild(body) {
+      called('rebuild', body);
+      const device = { device: 'tape0', points: 3, added: 2, pins: 1, forgotten: 0, replaced: 0, damaged: 1 };
+      const damagedPoints = [{ savesetId: '5f3a00000000c001', reason: 'its manifest is damaged' }];
+      const notes = ['add server "vc1" with "server add"'];
+      return {
+        dryRun: body.dryRun ?? false,
+        devices: [{ ...device, offlineReason: null, damagedPoints }],
+        jobs: [
+          { job: 'nightly', state: 'restored', notes },
+          { job: 'weekly', state: 'known', notes: [] },
+        ],
+        broken: 3,
+        brokenPoints: [{ savesetId: '5f3a00000000c002', vm: 'db01', missing: '5f3a00000000c001' }],
+      };
     },
     health: async (): Promise<HealthView> => ({
       version: '0.1.0',

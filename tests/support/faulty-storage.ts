@@ -96,6 +96,11 @@ export class FaultyStorage implements Storage {
     yield* this.#inner.list(folder);
   }
 
+  async *listFolders(folder: string): AsyncGenerator<string> {
+    this.#check('list', folder);
+    yield* this.#inner.listFolders(folder);
+  }
+
   async *listRest(folder: string): AsyncGenerator<ObjectEntry> {
     this.#check('listRest', folder);
     yield* this.#inner.listRest(folder);

@@ -75,6 +75,11 @@ export class YieldingStorage implements Storage {
     }
   }
 
+  async *listFolders(folder: string): AsyncGenerator<string> {
+    await this.#wait();
+    yield* this.#inner.listFolders(folder);
+  }
+
   async *listRest(folder: string): AsyncGenerator<ObjectEntry> {
     yield* this.#inner.listRest(folder);
   }

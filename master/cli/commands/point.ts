@@ -77,7 +77,7 @@ function writePoints({ output }: Session, points: readonly PointSummary[]): void
     point.job,
     deviceOf(point),
     formatBytes(point.counters.stored),
-    String(point.chain.length),
+    point.missing === null ? String(point.chain.length) : 'broken',
     pinText(point),
   ]);
   output.table(columns, rows);
@@ -157,7 +157,7 @@ function writePoint(session: Session, point: PointView): void {
     ['Consistency', `${point.consistency}${asked}`],
     ['Job', `${point.job}, run ${point.runId}, task ${point.taskId}`],
     ['Device', deviceOf(point)],
-    ['Restore reads', `${plural(point.chain.length, 'saveset')}: ${point.chain.join(', ')}`],
+    ['Restore reads', `${plural(point.chain.length, 'saveset')}: ${point.chain.join(', ')}${lackOf(point)}`],
     ['Built on it', plural(point.dependents, 'point')],
     ['Verified', formatTime(point.verifiedAt)],
     ['Pinned', point.pin === null ? 'no' : `${formatTime(point.pin.pinnedAt)} ${point.pin.note}`.trimEnd()],
@@ -171,6 +171,11 @@ function writePoint(session: Session, point: PointView): void {
     output.line(`warning: ${message} [${code}]`);
     output.line(`  ${errorTable[code].help}`);
   }
+}
+
+/** What makes the chain useless. */
+function lackOf({ missing }: PointView): string {
+  return missing === null ? '' : `; broken: saveset ${missing} is missing`;
 }
 
 function writeDisks({ output }: Session, point: PointView): void {
