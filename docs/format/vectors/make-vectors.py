@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the vectors of docs/format/device.md from that page alone: a second program, which shares no code with the first.
 
-Run it in this folder; it writes pack.json, disk-index.json, documents.json and encryption.json. It needs the package
+Run it in this folder; it writes pack.json, disk-index.json, moved.json, documents.json and encryption.json. It needs the package
 "cryptography" for AES-GCM. What is random on a device is counted up here, so that the bytes are the same each time.
 """
 import hashlib
@@ -64,6 +64,41 @@ def disk_index(capacity, grid, packs, runs, refs):
         body += hashlib.sha256(plain).digest()
         body += struct.pack("<IIIIII", start // grid, start % grid, len(plain), pack_no, offset, stored)
     return body + hashlib.sha256(body).digest()
+
+
+def moved(pack_id, entries):
+    """entries: (old offset, new pack id, new offset, stored length)."""
+    body = magic("Blockhouse moved records", 8) + struct.pack("<II", 1, len(entries)) + pack_id
+    for old, new_pack, offset, stored in entries:
+        body += struct.pack("<I", old) + new_pack + struct.pack("<II", offset, stored)
+    return body + hashlib.sha256(body).digest()
+
+
+def manifest(index_bytes):
+    """A consolidated point: two layers, and it stands for another one."""
+    counters = {name: 0 for name in ["provisioned", "used", "changed", "skipped", "read", "zero", "known", "fresh", "stored"]}
+    stored = {"lengthBytes": len(index_bytes), "sha256": hashlib.sha256(index_bytes).hexdigest()}
+    disk = {
+        "key": 2000, "label": "Hard disk 1", "uuid": "6000C29e-0000-0000-0000-000000000001", "capacityBytes": 2**40,
+        "fileName": "[ds1] db01/db01.vmdk", "thin": True, "mode": "persistent", "changeId": None, "type": "full",
+        "base": None, "fallback": None, "transport": "file", "filter": {"state": "off", "volumes": []}, "freeBytes": 4096,
+        "layers": [{"segments": [{"name": f"disk-2000.{layer}.0.index", **stored}]} for layer in (0, 1)],
+        "packs": 2, "chunks": 4, "counters": counters,
+    }
+    vm = {
+        "name": "db01", "moref": "vm-42", "instanceUuid": "5029c6b9-0000-0000-0000-000000000001",
+        "biosUuid": "4229c6b9-0000-0000-0000-000000000001", "inventoryPath": "/dc1/vm/db01", "server": "vc1",
+        "guestId": "windows2019srv_64Guest", "hardwareVersion": "vmx-19", "powerState": "poweredOn",
+    }
+    return {
+        "format": "blockhouse-manifest", "version": 1, "producer": {"product": "Blockhouse", "version": "0.1.0"},
+        "savesetId": "00112233445566aa", "deviceId": "0f" * 16, "runId": 3, "taskId": 4, "attempt": 1, "token": 7,
+        "jobName": "nightly", "job": {"name": "nightly", "devices": ["tape0"]}, "type": "full", "base": None,
+        "standsFor": ["00112233445566bb"], "createdAt": "2026-01-31T12:00:00.000Z", "finishedAt": "2026-01-31T12:05:00.000Z",
+        "vm": vm, "consistency": {"asked": "application", "reached": "crash", "reason": "no tools"}, "disks": [disk],
+        "leftOutDisks": [], "files": [{"name": "vm-config.json", "lengthBytes": 3, "sha256": "ab" * 32}],
+        "packsWritten": [], "warnings": [], "counters": counters, "phases": {"write": 12.5},
+    }
 
 
 def hkdf(master, salt, info):
@@ -190,7 +225,20 @@ def main():
         "format": "blockhouse-attempt", "version": 1, "attemptId": "00112233445566aa", "kind": "backup",
         "startedAt": "2026-01-31T12:00:00.000Z", "runId": 3, "taskId": 4, "token": 7,
     }
-    save("documents.json", {"device": text(device), "seal": text(seal), "attempt": text(attempt)})
+    documents = {"device": text(device), "seal": text(seal), "attempt": text(attempt), "manifest": text(manifest(index))}
+    save("documents.json", documents)
+    entries = [(44, bytes(range(16, 32)), 44, 86), (130, bytes(range(32, 48)), 1000, 66)]
+    save(
+        "moved.json",
+        {
+            "packId": pack_id.hex(),
+            "records": [
+                {"oldOffset": old, "packId": new_pack.hex(), "offset": offset, "storedLength": stored}
+                for old, new_pack, offset, stored in entries
+            ],
+            "hex": moved(pack_id, entries).hex(),
+        },
+    )
     save("encryption.json", encryption())
 
 

@@ -7,7 +7,7 @@ import { decodeDeviceHeader, encodeDeviceHeader, isEncrypted } from '../../../sh
 import { decodeDiskIndex, encodeDiskIndex } from '../../../shared/format/disk-index-codec.ts';
 import { deriveKeys } from '../../../shared/format/encryption.ts';
 import { decodeKeySlot, encodeKeySlot } from '../../../shared/format/key-slot.ts';
-import { keySlotName } from '../../../shared/format/names.ts';
+import { diskIndexName, keySlotName } from '../../../shared/format/names.ts';
 import { decodeRecord } from '../../../shared/repository/decode-record.ts';
 import { cipherOf } from '../../../shared/repository/device-cipher.ts';
 import { unlock } from '../../../shared/repository/key-slots.ts';
@@ -28,6 +28,12 @@ import {
   encodePackHeader,
   writeChunkHeader,
 } from '../../../shared/format/pack.ts';
+import { decodeManifest, encodeManifest } from '../../../shared/format/manifest.ts';
+import {
+  type MovedRecord,
+  decodeMovedRecords,
+  encodeMovedRecords,
+} from '../../../shared/format/moved-records.ts';
 import { decodeSeal, encodeSeal } from '../../../shared/format/seal.ts';
 
 const load = (name: string): unknown =>
@@ -102,13 +108,25 @@ describe('vectors', () => {
   });
 
   it('reads the documents, and writes the same text', () => {
-    const { device, seal, attempt } = load('documents') as Record<string, string>;
+    const { device, seal, attempt, manifest } = load('documents') as Record<string, string>;
     const header = decodeDeviceHeader(Buffer.from(device!), 'vector');
     assert.equal(Buffer.from(encodeDeviceHeader(header)).toString(), device);
     assert.isTrue(isEncrypted(header));
     assert.equal(Buffer.from(encodeSeal(decodeSeal(Buffer.from(seal!), 'vector'))).toString(), seal);
     const begun = decodeAttempt(Buffer.from(attempt!), 'vector');
     assert.equal(Buffer.from(encodeAttempt(begun)).toString(), attempt);
+    const point = decodeManifest(Buffer.from(manifest!), 'vector');
+    assert.equal(Buffer.from(encodeManifest(point)).toString(), manifest);
+    assert.deepEqual(
+      point.disks[0]?.layers.map(({ segments }, layer) => [segments[0]?.name, layer]),
+      [0, 1].map((layer) => [diskIndexName({ diskKey: 2000, layer, segment: 0 }), layer]),
+    );
+  });
+
+  it('reads where records moved, and writes the same bytes', () => {
+    const { packId, records, hex } = load('moved') as { packId: string; records: MovedRecord[]; hex: string };
+    assert.deepEqual(decodeMovedRecords(Buffer.from(hex, 'hex'), packId), records);
+    assert.equal(Buffer.from(encodeMovedRecords(packId, records)).toString('hex'), hex);
   });
 
   it('reads what is encrypted, by the master key and by the password', async () => {
