@@ -8,7 +8,8 @@ import { type AppError, hasCode } from '../base/errors.ts';
 import { MiB } from '../base/units.ts';
 import { type DiskIndex, REF_BYTES, refCount } from '../format/disk-index.ts';
 import { type MovedRecord, decodeMovedRecords } from '../format/moved-records.ts';
-import { MOVED_FOLDER, movedName, movedPackOf } from '../format/names.ts';
+import { movedName } from '../format/names.ts';
+import { listMoved } from './moved-record.ts';
 import { type Storage } from './storage.ts';
 
 /** A pack that was rewritten so often is found by the ids of its chunks. */
@@ -56,15 +57,6 @@ export class MovedPlaces {
       return [];
     }
   }
-}
-
-async function listMoved(storage: Storage): Promise<Set<string>> {
-  const moved = new Set<string>();
-  for await (const { name } of storage.list(MOVED_FOLDER)) {
-    const packId = movedPackOf(name);
-    if (packId !== undefined) moved.add(packId);
-  }
-  return moved;
 }
 
 function isNoLoss(error: unknown): error is AppError {

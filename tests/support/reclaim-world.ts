@@ -4,8 +4,6 @@
  */
 import { ProvenRecords } from '../../worker/verify/proven-records.ts';
 import { randomBytes } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { assert } from 'chai';
 import { systemClock } from '../../shared/base/clock.ts';
 import { silentLog } from '../../shared/base/log.ts';
@@ -265,6 +263,3 @@ export function taskContext(stream: OpenStream, until: AbortSignal = signal): Ta
     report: () => undefined,
   };
 }
-
-/** Where reclaiming sorts when no cache folder is set. */
-export const sortFolder = path.join(tmpdir(), `blockhouse-${process.pid}`);

@@ -25,6 +25,9 @@ import { type Rewritten, bytesToCopy, rewritePacks } from './rewrite-packs.ts';
 import { type Sweep, condemn, finishSweep, openSweeps } from './sweeps.ts';
 import { mayCopyRefs, removeMarks, removeMoved, removeUnfinished } from './tidy.ts';
 
+/** Kinds of attempts beside which none is made. */
+const ALONE = ['reclaim', 'repair'];
+
 export interface Reclaimed {
   readonly report: Omit<ReclaimReport, 'leftAlone'>;
   readonly copiedBytes: number;
@@ -107,9 +110,9 @@ export async function refuseSecond({ device, attemptId }: ReclaimContext): Promi
   for (const other of await listAttempts(device.storage)) {
     if (other === attemptId) continue;
     const attempt = await readAttempt(device.storage, other);
-    if (attempt?.kind !== 'reclaim') continue;
-    const { startedAt, runId } = attempt;
-    const message = `Cannot reclaim space of "${device.storage.location}": attempt ${other} does it since ${startedAt}`;
+    if (attempt === undefined || !ALONE.includes(attempt.kind)) continue;
+    const { kind, startedAt, runId } = attempt;
+    const message = `Cannot reclaim space of "${device.storage.location}": attempt ${other} (${kind}) works on all of it since ${startedAt}`;
     throw new AppError('DEVICE_IN_USE', message, { attemptId: other, runId });
   }
 }
