@@ -50,7 +50,7 @@ function surroundings({ machine, disk, peers, ...result }: BenchResult): string 
 }
 
 function shortVersion(name: string, text: string): string {
-  return `${name} ${/v?(\d[\w.]*)/.exec(text)?.[1] ?? ''}`.trim();
+  return `${name} ${/v?(\d+\.\d[\w.]*)/.exec(text)?.[1] ?? ''}`.trim();
 }
 
 try {
