@@ -87,6 +87,25 @@ describe('recover', () => {
     assert.isNull(first?.currentToken);
   });
 
+  it('clears what attempts left that are over, and nothing of those that are not its own', async () => {
+    await using state = await interrupted();
+    const asked: boolean[] = [];
+    const clear: SavesetKeeper['clear'] = (_device, isOver) => {
+      asked.push(isOver(state.savesetId), isOver('f'.repeat(16)));
+      return Promise.resolve([state.savesetId]);
+    };
+    assert.isFalse(state.catalog.tasks.isOver(state.savesetId));
+    await recover({ ...state.context, keeper: { ...state.keeper, clear } });
+    assert.deepEqual(asked, [true, false]);
+  });
+
+  it('starts also when a device cannot be looked at', async () => {
+    await using state = await interrupted();
+    const clear = () => Promise.reject(new AppError('DEVICE_OFFLINE', 'away'));
+    await recover({ ...state.context, keeper: { ...state.keeper, clear } });
+    assert.equal(state.catalog.runs.get(state.runId)?.outcome, 'failed');
+  });
+
   for (const sealed of [false, true]) {
     it(`finishes the sealing of a saveset that is ${sealed ? '' : 'not '}sealed on its device`, async () => {
       await using state = await interrupted();
@@ -131,7 +150,12 @@ describe('sealSaveset', () => {
   for (const { title, record, sha256 } of lies) {
     it(`seals nothing whose manifest has ${title}`, async () => {
       await using state = await interrupted();
-      const stored = { sha256: sha256 ?? SHA, record: { ...state.record, ...record }, disks: [], standsFor: [] };
+      const stored = {
+        sha256: sha256 ?? SHA,
+        record: { ...state.record, ...record },
+        disks: [],
+        standsFor: [],
+      };
       const keeper = { ...state.keeper, read: () => Promise.resolve(stored) };
       const device = { deviceId: DEVICE, name: 'tape0', path: '/tape0', key: null };
       const { savesetId, taskId, token } = state;
