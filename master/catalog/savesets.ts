@@ -10,6 +10,7 @@ import { removalStatements } from './removals.ts';
 import { replacementStatements } from './replacements.ts';
 import { useStatements } from './open-uses.ts';
 import { retentionStatements } from './retention-points.ts';
+import { verificationStatements } from './verifications.ts';
 import {
   type NewSaveset,
   type OpenSaveset,
@@ -32,6 +33,7 @@ export function savesetTable(database: Database) {
     ...removalStatements(database),
     ...retentionStatements(database),
     ...useStatements(database),
+    ...verificationStatements(database),
     disksOf: disks.ofSaveset,
   };
 }
@@ -67,15 +69,11 @@ function lifeStatements(database: Database, putDisks: PutDisks, currentId: (save
   const stateOf = database.prepare<[string], { state: SavesetState }>(
     'SELECT state FROM savesets WHERE saveset_id = ?',
   );
-  const verified = database.prepare<[string, string]>(
-    'UPDATE savesets SET verified_at = ? WHERE saveset_id = ?',
-  );
   return {
     insertUnsealed: (saveset: NewSaveset): void => void insert.run(saveset),
     stateOf: (savesetId: string): SavesetState | undefined => stateOf.get(savesetId)?.state,
     setSealing: (savesetId: string, sha256: string): void => void sealing.run(sha256, savesetId),
     setGone: (savesetId: string): void => void state.run('gone', savesetId),
-    setVerified: (savesetId: string, at: string): void => void verified.run(at, savesetId),
     /** Makes it a restore point. Call it inside a transaction. */
     setSealed: (point: SavesetRecord, disks: readonly SavesetDiskRecord[]): void => {
       countPoint.run({ deviceId: point.deviceId, savesetId: point.savesetId });

@@ -29,7 +29,12 @@ export type TaskTarget =
         readonly overwrite: boolean;
       };
     }
-  | { readonly kind: 'verify'; readonly savesetId: string }
+  | {
+      readonly kind: 'verify';
+      readonly savesetId: string;
+      /** The device whose stream it needs, and the chain that a worker should stay with; any without. */
+      readonly place?: { readonly deviceId: string; readonly group: string };
+    }
   | { readonly kind: 'consolidate'; readonly savesetId: string }
   | {
       readonly kind: 'check';

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { type Argv } from 'yargs';
 import { AppError } from '../../shared/base/errors.ts';
+import { GiB, MiB, TiB } from '../../shared/base/units.ts';
 import { type RunId, runId } from '../../shared/domain/ids.ts';
 import { type Session } from './session.ts';
 
@@ -26,6 +27,34 @@ export function wholeNumber(option: string, least = 1): (value: unknown) => numb
       'USAGE_INVALID',
       `Cannot use "${text}" for ${option}: it is not a whole number from ${least}`,
     );
+  };
+}
+
+const DURATION_MS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
+
+/** A coercion for times like `12h`, `30d`, `4w`, in milliseconds. @throws AppError `USAGE_INVALID` */
+export function duration(option: string): (value: unknown) => number | undefined {
+  return (value) => {
+    if (value === undefined) return undefined;
+    const text = typeof value === 'string' ? value : '';
+    const [, digits = '', unit = ''] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];
+    const unitMs = DURATION_MS[unit];
+    if (unitMs !== undefined) return Number(digits) * unitMs;
+    throw new AppError('USAGE_INVALID', `Cannot use "${text}" for ${option}: use 12h, 30d or 4w`);
+  };
+}
+
+const BYTE_UNITS: Readonly<Record<string, number>> = { MiB, GiB, TiB };
+
+/** A coercion for amounts like `500GiB`, in bytes. @throws AppError `USAGE_INVALID` */
+export function byteAmount(option: string): (value: unknown) => number | undefined {
+  return (value) => {
+    if (value === undefined) return undefined;
+    const text = typeof value === 'string' ? value : '';
+    const [, digits = '', unit = ''] = /^(\d{1,6}(?:\.\d{1,3})?) ?([MGT]iB)$/.exec(text) ?? [];
+    const bytes = Math.round(Number(digits) * (BYTE_UNITS[unit] ?? 0));
+    if (bytes > 0) return bytes;
+    throw new AppError('USAGE_INVALID', `Cannot use "${text}" for ${option}: use 800MiB, 500GiB or 2TiB`);
   };
 }
 

@@ -9,6 +9,10 @@ export interface QueuedTask {
   readonly subject: string;
   /** The VM that must not be worked on twice at a time; null for restore and verify. */
   readonly vmKey: string | null;
+  /** The device whose stream it needs; null for any of the run's. */
+  readonly deviceId: string | null;
+  /** Tasks that read the same things are done by one worker, one after the other. */
+  readonly group: string | null;
   /** Attempts that were made. */
   attempts: number;
   /** By the clock that never goes back. */
@@ -73,10 +77,13 @@ export function activateRun(
 
 function queued(task: TaskRecord): QueuedTask {
   const vm = vmOf(task.target);
+  const place = task.target.kind === 'verify' ? task.target.place : undefined;
   return {
     taskId: task.taskId,
     subject: task.subject,
     vmKey: vm === undefined ? null : vmKeyOf(vm.server, vm.moref),
+    deviceId: place?.deviceId ?? null,
+    group: place === undefined ? null : `${task.runId} ${place.group}`,
     attempts: task.attempts,
     notBeforeMs: 0,
     cleanFailures: 0,
@@ -93,8 +100,14 @@ export function countReady(run: ActiveRun, isReady: (task: QueuedTask) => boolea
   return ready;
 }
 
-/** Takes the first task that can begin now out of the queue. */
-export function takeReady(run: ActiveRun, isReady: (task: QueuedTask) => boolean): QueuedTask | undefined {
-  const index = run.queue.findIndex(isReady);
-  return index < 0 ? undefined : run.queue.splice(index, 1)[0];
+/** Takes a task that can begin now out of the queue: one of the group that the worker had before, else the first. */
+export function takeReady(
+  run: ActiveRun,
+  isReady: (task: QueuedTask) => boolean,
+  group: string | null,
+): QueuedTask | undefined {
+  const { queue } = run;
+  const ofGroup = group === null ? -1 : queue.findIndex((task) => task.group === group && isReady(task));
+  const index = ofGroup >= 0 ? ofGroup : queue.findIndex(isReady);
+  return index < 0 ? undefined : queue.splice(index, 1)[0];
 }

@@ -19,9 +19,14 @@ export function deviceFailed(floor: Floor, run: ActiveRun, deviceId: string, err
   floor.runs.warn(run, error);
 }
 
-/** Without a device and a worker nothing of the queue will ever begin. */
+/** Without a device and a worker nothing of the queue will ever begin, and without its device a task that needs it. */
 export function endHopeless(floor: Floor, run: ActiveRun): void {
   const devices = [...run.devices.values()];
+  for (const [deviceId, { dead }] of run.devices) {
+    const needIt = dead === undefined ? [] : run.queue.filter((task) => task.deviceId === deviceId);
+    if (dead !== undefined && needIt.length > 0)
+      floor.runs.endQueued(run, needIt, { outcome: 'failed', error: dead });
+  }
   const error = devices.at(-1)?.dead;
   if (error === undefined || run.queue.length === 0 || slotsOf(floor, run).length > 0) return;
   if (devices.every((device) => device.dead !== undefined)) {

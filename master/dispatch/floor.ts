@@ -7,7 +7,7 @@ import { type Log } from '../../shared/base/log.ts';
 import { type Config } from '../../shared/contract/config.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type StreamRegistry } from '../registry/stream-registry.ts';
-import { type ActiveRun } from './active-run.ts';
+import { type ActiveRun, type QueuedTask } from './active-run.ts';
 import { type Background } from './background.ts';
 import { type ClaimInput } from './claims.ts';
 import { type SavesetKeeper, type WorkerForge } from './ports.ts';
@@ -54,16 +54,30 @@ export function isLive(slots: Iterable<Slot>, token: number): boolean {
   return [...slots].some((slot) => slot.task?.token === token && !slot.task.reported);
 }
 
+/** Whether a task can begin on a stream of the device; what shares a group with a task of another worker waits for that one. */
+export function readyFor(
+  { slots, guard }: Floor,
+  deviceId: string,
+  slot: Slot | undefined,
+): (task: QueuedTask) => boolean {
+  const others = [...slots].filter((other) => other !== slot && other.state !== 'closing');
+  const groups = new Set(others.map(({ group }) => group));
+  return (task) =>
+    (task.deviceId === null || task.deviceId === deviceId) &&
+    (task.group === null || !groups.has(task.group)) &&
+    guard.isReady(task);
+}
+
 /** Who asks for a stream of the device; `offered` is the slot whose stream it is, undefined for a free one. */
 export function claimInput(floor: Floor, deviceId: string, offered: Slot | undefined): ClaimInput {
-  const { options, runs, slots, guard } = floor;
+  const { options, runs, slots } = floor;
   return {
     deviceId,
     offered,
     runs: runs.all(),
     slots: [...slots],
     registry: options.registry,
-    isReady: (task) => guard.isReady(task),
+    isReady: readyFor(floor, deviceId, offered),
     nowMs: options.clock.monotonicMs(),
   };
 }

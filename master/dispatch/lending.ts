@@ -68,6 +68,7 @@ function start(floor: Floor, run: ActiveRun, deviceId: string, listen: Listen): 
       link,
       state: 'starting',
       task: null,
+      group: null,
       openError: undefined,
       promisedTo: undefined,
     };

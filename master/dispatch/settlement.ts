@@ -7,6 +7,7 @@ import { AppError, hasCode, toAppError } from '../../shared/base/errors.ts';
 import { type DeviceAccess, type TaskOutcome } from '../../shared/contract/ipc.ts';
 import { fromWireError, toWireError } from '../../shared/contract/wire-error.ts';
 import { type Outcome, type TaskKind, noBytes, writesSaveset } from '../../shared/domain/task.ts';
+import { type Catalog } from '../catalog/catalog.ts';
 import { type RunStop } from './active-run.ts';
 import { type StoredSaveset } from './ports.ts';
 import { type RetryLimits, retryAfterMs } from './retry-policy.ts';
@@ -105,6 +106,7 @@ export async function settleFailure(
   catalog.transact(() => {
     catalog.tasks.endAttempt(token, finishedAt, toWireError(error));
     if (savesetId !== null) catalog.savesets.setGone(savesetId);
+    noteDamage(catalog, taskId, error, finishedAt);
     if (afterMs !== undefined) {
       catalog.tasks.requeue(taskId);
       return;
@@ -120,6 +122,13 @@ export async function settleFailure(
   });
   if (savesetId !== null) await discard(context, attempt.device, savesetId);
   return afterMs === undefined ? { kind: 'done', outcome } : { kind: 'retry', afterMs };
+}
+
+/** A point that has lost something was looked at all the same: it must not be the first of every verification. */
+function noteDamage(catalog: Catalog, taskId: number, error: AppError, at: string): void {
+  const target = catalog.tasks.get(taskId)?.target;
+  if (target?.kind === 'verify' && error.code === 'VERIFY_FAILED')
+    catalog.savesets.setLookedAt(target.savesetId, at);
 }
 
 /** A device that is away keeps the remains; they are unsealed and no restore point. */

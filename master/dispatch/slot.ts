@@ -17,6 +17,8 @@ export interface Slot {
   readonly link: WorkerLink;
   state: 'starting' | 'idle' | 'busy' | 'closing';
   task: BusyTask | null;
+  /** Of its last task. */
+  group: string | null;
   openError: AppError | undefined;
   /** The run that gets the stream when this worker has gone. */
   promisedTo: number | undefined;

@@ -5,7 +5,7 @@ import { chooseClaim } from '../registry/fair-share.ts';
 import { type QueuedTask, type RunStop, takeReady } from './active-run.ts';
 import { beginAttempt } from './begin-attempt.ts';
 import { claimsFor } from './claims.ts';
-import { type Floor, claimInput } from './floor.ts';
+import { type Floor, claimInput, readyFor } from './floor.ts';
 import { type Slot } from './slot.ts';
 
 export function opened(floor: Floor, slot: Slot): void {
@@ -41,7 +41,9 @@ export function stopSlot(floor: Floor, slot: Slot, stop: RunStop): void {
 
 function takeTask(floor: Floor, slot: Slot): void {
   const mayWork = slot.link.isAlive && !floor.isStopped && slot.run.stop === undefined;
-  const task = mayWork ? takeReady(slot.run, (candidate) => floor.guard.isReady(candidate)) : undefined;
+  const task = mayWork
+    ? takeReady(slot.run, readyFor(floor, slot.lease.deviceId, slot), slot.group)
+    : undefined;
   if (task === undefined) sendHome(floor, slot, undefined);
   else assign(floor, slot, task);
 }
@@ -64,6 +66,7 @@ function assign(floor: Floor, slot: Slot, task: QueuedTask): void {
   });
   slot.task = { ...attempt, queued: task, reported: false };
   slot.state = 'busy';
+  slot.group = task.group;
   floor.guard.occupy(task, { runId: slot.run.runId, taskId: task.taskId });
   registry.serve(slot.lease, task.taskId);
   slot.link.assign(attempt.taskId, attempt.token);

@@ -1,16 +1,14 @@
-/** Restore and verify: planned from the catalog and the devices, carried out as runs of one task. */
+/** Restores: planned from the catalog and the devices, carried out as runs of one task. */
 import { isoTime } from '../../shared/base/clock.ts';
 import { AppError } from '../../shared/base/errors.ts';
 import { restoreDiskBody } from '../../shared/contract/api.ts';
 import { parse } from '../../shared/contract/schema.ts';
 import { type SavesetRecord } from '../catalog/saveset-rows.ts';
 import { type TaskTarget } from '../catalog/tasks.ts';
-import { deviceAccess } from '../dispatch/task-spec.ts';
-import { chainOf } from '../jobs/chain.ts';
 import { selectDisk } from '../restore/disk-selector.ts';
 import { planRestore } from '../restore/restore-plan.ts';
 import { checkFileTarget } from '../restore/target-check.ts';
-import { type RestoreService, type Services } from '../services.ts';
+import { type RestoreService } from '../services.ts';
 import { type ServiceContext, pointNamed } from './context.ts';
 
 export function restoreService(context: ServiceContext): RestoreService {
@@ -33,27 +31,6 @@ export function restoreService(context: ServiceContext): RestoreService {
       const subject = `${point.vmName} ${disk.label} (${point.createdAt})`;
       return startPointTask(context, point, subject, { ...target, target: { path, format, overwrite } });
     },
-  };
-}
-
-export function verifyService(context: ServiceContext): Services['verify'] {
-  const { catalog, devices } = context;
-  return async (body) => {
-    const point = pointNamed(catalog, body.point);
-    const chain = chainOf(point, catalog.savesets.point);
-    const obstacles = chain.missing === null ? [] : [`saveset ${chain.missing} of the chain is not there`];
-    for (const deviceId of new Set(chain.points.map((link) => link.deviceId))) {
-      const device = catalog.devices.byId(deviceId);
-      const name = device?.name ?? deviceId;
-      const reason =
-        device?.registered === true ? await devices.whyOffline(deviceAccess(device)) : 'it is not registered';
-      if (reason !== undefined) obstacles.push(`device "${name}": ${reason}`);
-    }
-    refuseObstacles(point, obstacles);
-    return startPointTask(context, point, `${point.vmName} (${point.createdAt})`, {
-      kind: 'verify',
-      savesetId: point.savesetId,
-    });
   };
 }
 

@@ -252,8 +252,8 @@ describe('dispatch over worker processes', function () {
     const backup = await service.done(await service.run('nightly'));
     const savesetId = backup.tasks[0]?.savesetId ?? '';
     assert.isNull((await service.app.services.points.show(savesetId)).verifiedAt);
-    const { runId } = await service.app.services.verify({ point: savesetId.slice(0, 6) });
-    const run = await service.done(runId);
+    const { runId } = await service.app.services.verify.start({ points: [savesetId.slice(0, 6)] });
+    const run = await service.done(runId!);
     assert.deepInclude(run, { kind: 'verify', outcome: 'ok', job: null });
     assert.isNotNull((await service.app.services.points.show(savesetId)).verifiedAt);
   });

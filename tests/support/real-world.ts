@@ -159,7 +159,8 @@ export class RealWorld implements AsyncDisposable {
   }
 
   async verify(point: string): Promise<RunView> {
-    return this.done((await this.services.verify({ point })).runId);
+    const { runId } = await this.services.verify.start({ points: [point] });
+    return this.done(runId!);
   }
 
   storage(device = 'tape0'): Storage {

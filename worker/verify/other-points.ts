@@ -1,6 +1,7 @@
 /** Which other restore points of a device use records that were found damaged; asked only when some were. */
 import { hasCode } from '../../shared/base/errors.ts';
-import { refsOf } from '../../shared/format/disk-index.ts';
+import { type DiskIndex, refsOf } from '../../shared/format/disk-index.ts';
+import { type ManifestDisk } from '../../shared/format/manifest.ts';
 import { type RecordPlace } from '../../shared/repository/damage-marks.ts';
 import { type OpenDevice } from '../../shared/repository/device.ts';
 import { MovedPlaces } from '../../shared/repository/moved-places.ts';
@@ -46,20 +47,10 @@ interface Search {
   readonly signal: AbortSignal;
 }
 
-async function names({ device, moved, wanted, packs, signal }: Search, savesetId: string): Promise<boolean> {
+async function names(search: Search, savesetId: string): Promise<boolean> {
   try {
-    const { manifest } = await readManifest(device, savesetId);
-    for (const disk of manifest.disks) {
-      const segments = segmentCount(disk.capacityBytes, device.header.segmentBytes);
-      for (let segment = 0; segment < segments; segment++) {
-        signal.throwIfAborted();
-        for (const stored of await readSegment(device, savesetId, disk, segment)) {
-          const index = await moved.follow(stored, signal);
-          if (!index.packs.some((packId) => packs.has(packId))) continue;
-          for (const ref of refsOf(index)) if (wanted.has(`${ref.packId}.${ref.offset}`)) return true;
-        }
-      }
-    }
+    const { manifest } = await readManifest(search.device, savesetId);
+    for (const disk of manifest.disks) if (await diskNames(search, savesetId, disk)) return true;
     return false;
   } catch (error) {
     const isOfThisPoint = hasCode(
@@ -72,4 +63,22 @@ async function names({ device, moved, wanted, packs, signal }: Search, savesetId
     if (isOfThisPoint) return false;
     throw error;
   }
+}
+
+async function diskNames(search: Search, savesetId: string, disk: ManifestDisk): Promise<boolean> {
+  const { device, moved, signal } = search;
+  const segments = segmentCount(disk.capacityBytes, device.header.segmentBytes);
+  for (let segment = 0; segment < segments; segment++) {
+    signal.throwIfAborted();
+    for (const stored of await readSegment(device, savesetId, disk, segment)) {
+      if (namesOne(search, await moved.follow(stored, signal))) return true;
+    }
+  }
+  return false;
+}
+
+function namesOne({ wanted, packs }: Search, index: DiskIndex): boolean {
+  if (!index.packs.some((packId) => packs.has(packId))) return false;
+  for (const { packId, offset } of refsOf(index)) if (wanted.has(`${packId}.${offset}`)) return true;
+  return false;
 }
