@@ -21,7 +21,6 @@ const BEGUN_OBJECT = /^incoming\/([0-9a-f]{16})\/begun\.json$/;
 const KEY_SLOT_OBJECT = /^keys\/([0-9a-f]{16})\.json$/;
 const PACK_NAME = /^packs\/([0-9a-f]{2})\/(\1[0-9a-f]{30})\.pack$/;
 const SEAL_OBJECT = /^savesets\/([0-9a-f]{16})\/seal\.json$/;
-const PIN_OBJECT = /^savesets\/([0-9a-f]{16})\/pin\.json$/;
 const MOVED_OBJECT = /^moved\/([0-9a-f]{32})$/;
 const CONDEMNED_OBJECT = /^reclaim\/([0-9a-f]{16})\/condemned\.json$/;
 const SWEEP_OBJECT = /^reclaim\/([0-9a-f]{16})\//;
@@ -124,11 +123,6 @@ export function packIdOf(name: string): string | undefined {
 /** The saveset whose seal has this name, or undefined. */
 export function sealedSavesetOf(name: string): string | undefined {
   return SEAL_OBJECT.exec(name)?.[1];
-}
-
-/** The saveset whose pin has this name, or undefined. */
-export function pinnedSavesetOf(name: string): string | undefined {
-  return PIN_OBJECT.exec(name)?.[1];
 }
 
 /** `<packId>.<offset>` of a damage mark, or undefined. */

@@ -5,7 +5,7 @@
 import { hasCode } from '../base/errors.ts';
 import { MiB } from '../base/units.ts';
 import { toHex } from '../format/hash.ts';
-import { PIN_NAME, SAVESETS_FOLDER, pinnedSavesetOf, savesetFolder } from '../format/names.ts';
+import { PIN_NAME, savesetFolder } from '../format/names.ts';
 import { decodePin, encodePin } from '../format/pin.ts';
 import { type OpenDevice } from './device.ts';
 import { type Storage } from './storage.ts';
@@ -53,15 +53,6 @@ export async function readPin(device: PinPlace, savesetId: string): Promise<Pin 
     if (hasCode(error, 'REPO_OBJECT_MISSING')) return undefined;
     if (!hasCode(error, 'FORMAT_INVALID', 'FORMAT_VERSION_UNKNOWN')) throw error;
     return { savesetId, pinnedAt: null, note: '' };
-  }
-}
-
-/** All pins of a device, in any order. */
-export async function* readPins(device: PinPlace): AsyncGenerator<Pin> {
-  for await (const { name } of device.storage.list(SAVESETS_FOLDER)) {
-    const savesetId = pinnedSavesetOf(name);
-    const pin = savesetId === undefined ? undefined : await readPin(device, savesetId);
-    if (pin !== undefined) yield pin;
   }
 }
 
