@@ -39,7 +39,6 @@ export async function choosePacks(context: ReclaimContext, input: ChoiceInput): 
       if (await isOfAttempt(context.device.storage, packId, attempts)) continue;
     }
     const found = await findStandIns(context, input, packId);
-    if (found === undefined) continue;
     if (found.length > 0) standIns.set(packId, found);
     pack.liveBytes += found.reduce((sum, { storedLength }) => sum + CHUNK_HEADER_BYTES + storedLength, 0);
     if (!leaving.has(packId)) note(chosen, packId, fateOf(pack, context.sparsePercent));
@@ -51,15 +50,15 @@ function note(chosen: Record<'unused' | 'sparse', Set<string>>, packId: string, 
   if (fate !== 'kept') chosen[fate].add(packId);
 }
 
-/** Undefined when nobody can tell, so that the pack must stay. */
+/** When nobody can tell, the whole pack counts as in use. */
 async function findStandIns(
   context: ReclaimContext,
   { census, marks }: ChoiceInput,
   packId: string,
-): Promise<UsedPlace[] | undefined> {
+): Promise<UsedPlace[]> {
   if (census.wanted.size === 0) return [];
   const found: UsedPlace[] = [];
-  for (const entry of (await entriesOf(context, packId, census.packs.get(packId))) ?? []) {
+  for (const entry of await entriesOf(context, packId, census.packs.get(packId))) {
     const tag = toHex(entry.id.subarray(0, TAG_BYTES));
     if (!census.wanted.has(tag) || isMarked(marks, { packId, offset: entry.offset })) continue;
     census.wanted.delete(tag);
@@ -72,7 +71,7 @@ async function entriesOf(
   { device, letAlone }: ReclaimContext,
   packId: string,
   pack: PackUse | undefined,
-): Promise<readonly PackEntry[] | undefined> {
+): Promise<readonly PackEntry[]> {
   if (pack === undefined) return [];
   try {
     return await readDirectory(device.storage, { packId, lengthBytes: pack.lengthBytes });
@@ -80,6 +79,6 @@ async function entriesOf(
     if (!hasCode(error, 'FORMAT_INVALID', 'FORMAT_VERSION_UNKNOWN', 'REPO_READ_FAILED')) throw error;
     letAlone(packId, 'its directory cannot be read, and other chunks are lost that may be in it');
     pack.liveBytes = pack.lengthBytes;
-    return undefined;
+    return [];
   }
 }
