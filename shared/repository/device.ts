@@ -16,6 +16,7 @@ import { DEVICE_HEADER_NAME, keySlotOf } from '../format/names.ts';
 import { MAX_SEGMENT_CELLS } from '../format/segments.ts';
 import { type DeviceCipher, cipherOf } from './device-cipher.ts';
 import { addKeySlot } from './key-slots.ts';
+import { isAside } from './object-name.ts';
 import { type Storage } from './storage.ts';
 
 const GRID_BYTES = MiB;
@@ -73,15 +74,22 @@ async function clearRemains(storage: Storage): Promise<void> {
   const slots: string[] = [];
   for await (const { name } of storage.list('')) {
     if (await storage.exists(DEVICE_HEADER_NAME)) return;
-    if (keySlotOf(name) === undefined) {
-      throw new AppError('USAGE_CONFLICT', `Cannot make a device of "${storage.location}": it is not empty`, {
-        location: storage.location,
-        name,
-      });
-    }
+    if (keySlotOf(name) === undefined) throw notEmpty(storage, name);
     slots.push(name);
   }
+  // what has no name of an object is somebody's all the same; what is in the making is no more than that
+  for await (const { name } of storage.listRest('')) {
+    const isOurs = isAside(name) || (await storage.exists(DEVICE_HEADER_NAME));
+    if (!isOurs) throw notEmpty(storage, name);
+  }
   for (const name of slots) await storage.remove(name);
+}
+
+function notEmpty({ location }: Storage, name: string): AppError {
+  return new AppError('USAGE_CONFLICT', `Cannot make a device of "${location}": it is not empty`, {
+    location,
+    name,
+  });
 }
 
 export interface DeviceExpectation {

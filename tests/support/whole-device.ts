@@ -33,7 +33,7 @@ import { type DiskPart, GRID, TestChain, testContext, testDevice } from './saves
 const CELLS = 30;
 const CAPACITY = CELLS * GRID;
 const FILES = { 'vm-config.json': '{"name":"db01"}', nvram: 'firmware' };
-export const LIVE_ATTEMPT = 'a'.repeat(16);
+const LIVE_ATTEMPT = 'a'.repeat(16);
 const SWEEP = 'b'.repeat(16);
 
 const wholeDisk = (): DiskPart => ({

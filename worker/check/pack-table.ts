@@ -12,7 +12,7 @@ const FIRST_PACKS = 1024;
 const FIRST_BITS_BYTES = 4096;
 
 /** A list of bits that grows; those never set are 0. */
-export class BitList {
+class BitList {
   #bytes = new Uint8Array(FIRST_BITS_BYTES);
 
   has(at: number): boolean {

@@ -2,6 +2,8 @@ import { assert } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { systemClock } from '../../../shared/base/clock.ts';
+import { createDevice } from '../../../shared/repository/device.ts';
 import { renameToNew } from '../../../shared/repository/local-files.ts';
 import { openLocalStorage } from '../../../shared/repository/storage-local.ts';
 import { MemoryStorage } from '../../../shared/repository/storage-memory.ts';
@@ -44,6 +46,7 @@ describe('openLocalStorage', () => {
     };
     assert.deepEqual(await names(storage.list('')), []);
     assert.deepEqual(await names(storage.listRest('')), ['.snapshots', 'my notes.txt']);
+    assert.equal(await codeOfAsync(createDevice(storage, { clock: systemClock })), 'USAGE_CONFLICT');
   });
 
   it('leaves nothing aside after a put that failed', async () => {
