@@ -22,7 +22,7 @@ export interface Findings {
   readonly jobs: Map<string, { readonly createdAt: string; readonly job: Readonly<Record<string, unknown>> }>;
 }
 
-export type RebuildContext = Pick<ServiceContext, 'catalog' | 'devices' | 'clock'>;
+export type RebuildContext = Pick<ServiceContext, 'catalog' | 'devices' | 'clock' | 'log'>;
 
 type SoundSaveset = Extract<FoundSaveset, { error: null }>;
 type Report = { -readonly [K in keyof RebuiltDevice]: RebuiltDevice[K] };

@@ -10,12 +10,11 @@ import { type Job } from '../../shared/domain/job.ts';
 import { type DeviceRecord } from '../catalog/devices.ts';
 import { brokenChains } from '../jobs/broken-chains.ts';
 import { finishRemovals } from '../retention/removal.ts';
-import { type ServiceContext } from './context.ts';
-import { type Findings, rebuildDevice } from './rebuild-device.ts';
+import { type Findings, type RebuildContext, rebuildDevice } from './rebuild-device.ts';
 
 /** @throws AppError when a device fails while it is read; the signal's reason. What was taken up until then stays */
 export async function rebuildCatalog(
-  context: ServiceContext,
+  context: RebuildContext,
   devices: readonly DeviceRecord[],
   dryRun: boolean,
   signal: AbortSignal,
@@ -41,7 +40,7 @@ export async function rebuildCatalog(
 
 /** Finishes what a crash cut short between the seal of a consolidated point and the removal of the old one. */
 function settleReplaced(
-  { catalog }: ServiceContext,
+  { catalog }: RebuildContext,
   { replaced, points }: Findings,
   dryRun: boolean,
 ): ReadonlyMap<string, number> {
@@ -60,7 +59,7 @@ function settleReplaced(
 }
 
 function brokenPoints(
-  { catalog }: ServiceContext,
+  { catalog }: RebuildContext,
   { points, replaced }: Findings,
 ): RebuildView['brokenPoints'] {
   const current = (savesetId: string): string => replaced.get(savesetId) ?? savesetId;
@@ -77,7 +76,7 @@ function brokenPoints(
   }));
 }
 
-function restoreJobs(context: ServiceContext, { jobs }: Findings, dryRun: boolean): RebuildView['jobs'] {
+function restoreJobs(context: RebuildContext, { jobs }: Findings, dryRun: boolean): RebuildView['jobs'] {
   const { catalog } = context;
   return [...jobs]
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -95,7 +94,7 @@ function restoreJobs(context: ServiceContext, { jobs }: Findings, dryRun: boolea
 }
 
 /** What the devices do not hold: logins, and where other devices are. */
-function needsOf({ catalog }: ServiceContext, job: Job): string[] {
+function needsOf({ catalog }: RebuildContext, job: Job): string[] {
   const notes: string[] = [];
   if (catalog.servers.get(job.server) === undefined)
     notes.push(`add server "${job.server}" with "server add"`);
