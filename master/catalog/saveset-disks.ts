@@ -12,9 +12,14 @@ export interface VolumeRecord {
   readonly usedBytes: number | null;
   readonly freeBytes: number | null;
   readonly skippedBytes: number;
+  /** Free by the file system and kept all the same. */
+  readonly kept: readonly { readonly why: string; readonly bytes: number }[];
   readonly gate: string | null;
   readonly reason: string | null;
 }
+
+/** Rows of earlier versions have no `kept`. */
+type StoredVolume = Omit<VolumeRecord, 'kept'> & Partial<Pick<VolumeRecord, 'kept'>>;
 
 export interface SavesetDiskRecord {
   readonly key: number;
@@ -73,8 +78,12 @@ function fromRow(row: Row): SavesetDiskRecord {
     type,
     transport,
     filter,
-    volumes: JSON.parse(row.volumes) as readonly VolumeRecord[],
+    volumes: (JSON.parse(row.volumes) as readonly StoredVolume[]).map(withKept),
     fallback,
     counters: JSON.parse(row.counters) as ByteCounters,
   };
+}
+
+function withKept(volume: StoredVolume): VolumeRecord {
+  return { kept: [], ...volume };
 }

@@ -46,5 +46,5 @@ export function pointView(catalog: Catalog, online: OnlineDevices, point: Savese
 }
 
 function diskView(disk: SavesetDiskRecord): PointView['disks'][number] {
-  return { ...disk, volumes: [...disk.volumes] };
+  return { ...disk, volumes: disk.volumes.map((volume) => ({ ...volume, kept: [...volume.kept] })) };
 }

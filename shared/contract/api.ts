@@ -292,6 +292,8 @@ const volumeView = z.object({
   usedBytes: count.nullable(),
   freeBytes: count.nullable(),
   skippedBytes: count,
+  /** Free by the file system and kept all the same. */
+  kept: z.array(z.object({ why: z.string(), bytes: count })),
   gate: z.string().nullable(),
   reason: z.string().nullable(),
 });

@@ -57,6 +57,8 @@ const volume = z.object({
   freeBytes: count.nullable(),
   /** Left out by the filter. */
   skippedBytes: count,
+  /** Free by the file system and kept all the same; a manifest without it has nothing of the kind. */
+  kept: z.array(z.object({ why: z.string(), bytes: count })).default([]),
   /** The gate that kept the volume unfiltered, and why. */
   gate: z.string().nullable(),
   reason: z.string().nullable(),

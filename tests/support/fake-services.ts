@@ -121,6 +121,7 @@ function aPoint(over: Partial<PointView> = {}): PointView {
             usedBytes: 40 * GiB,
             freeBytes: 59 * GiB,
             skippedBytes: GiB,
+            kept: [{ why: 'shadow copies of the guest', bytes: 58 * GiB }],
             gate: null,
             reason: null,
           },

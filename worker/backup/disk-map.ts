@@ -161,7 +161,11 @@ async function readAllocated(
 
 function filterReport(active: ActiveBlocks | undefined): ManifestDisk['filter'] {
   if (active === undefined) return { state: 'off', volumes: [] };
-  const volumes = active.volumes.map((volume) => ({ ...volume, label: volume.label ?? '' }));
+  const volumes = active.volumes.map((volume) => ({
+    ...volume,
+    label: volume.label ?? '',
+    kept: [...volume.kept],
+  }));
   return { state: active.state, volumes };
 }
 

@@ -78,10 +78,15 @@ def manifest(index_bytes):
     """A consolidated point: two layers, and it stands for another one."""
     counters = {name: 0 for name in ["provisioned", "used", "changed", "skipped", "read", "zero", "known", "fresh", "stored"]}
     stored = {"lengthBytes": len(index_bytes), "sha256": hashlib.sha256(index_bytes).hexdigest()}
+    volume = {
+        "startBytes": 2**20, "lengthBytes": 2**39, "fileSystem": "NTFS", "label": "System", "clusterBytes": 4096,
+        "usedBytes": 2**38, "freeBytes": 2**38, "skippedBytes": 2**37, "kept": [{"why": "shadow copies of the guest", "bytes": 2**37}],
+        "gate": None, "reason": None,
+    }
     disk = {
         "key": 2000, "label": "Hard disk 1", "uuid": "6000C29e-0000-0000-0000-000000000001", "capacityBytes": 2**40,
         "fileName": "[ds1] db01/db01.vmdk", "thin": True, "mode": "persistent", "changeId": None, "type": "full",
-        "base": None, "fallback": None, "transport": "file", "filter": {"state": "off", "volumes": []}, "freeBytes": 4096,
+        "base": None, "fallback": None, "transport": "file", "filter": {"state": "filtered", "volumes": [volume]}, "freeBytes": 4096,
         "layers": [{"segments": [{"name": f"disk-2000.{layer}.0.index", **stored}]} for layer in (0, 1)],
         "packs": 2, "chunks": 4, "counters": counters,
     }

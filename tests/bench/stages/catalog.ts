@@ -115,6 +115,7 @@ function diskOf(type: 'full' | 'incremental', counters: SavesetDiskRecord['count
     usedBytes: 2 ** 35,
     freeBytes: 2 ** 35,
     skippedBytes: 2 ** 28,
+    kept: [],
     gate: null,
     reason: null,
   };

@@ -46,6 +46,7 @@ describe('decodeManifest', () => {
                 usedBytes: 1,
                 freeBytes: null,
                 skippedBytes: 0,
+                kept: [{ why: 'shadow copies of the guest', bytes: 4096 }],
                 gate: 'dirty',
                 reason: 'the volume is dirty',
               },
@@ -61,6 +62,15 @@ describe('decodeManifest', () => {
     const { format, version, ...rest } = aManifest();
     const reordered = { ...rest, version, format } as Manifest;
     assert.deepEqual(encodeManifest(reordered), encodeManifest(aManifest()));
+  });
+
+  it('takes a volume without "kept" for one that kept nothing beyond what is in use', () => {
+    const bytes = { startBytes: 0, lengthBytes: 4096, clusterBytes: null, usedBytes: null, freeBytes: null };
+    const names = { fileSystem: 'ext4', label: '', gate: null, reason: null };
+    const volumes = [{ ...bytes, ...names, skippedBytes: 0 }];
+    const disk = { ...aManifestDisk(), filter: { state: 'filtered', volumes } };
+    const [decoded] = decodeManifest(json({ ...aManifest(), disks: [disk] }), 'manifest').disks;
+    assert.deepEqual(decoded?.filter.volumes[0]?.kept, []);
   });
 
   it('leaves out fields that it does not know', () => {
