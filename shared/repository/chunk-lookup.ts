@@ -132,16 +132,19 @@ export class ChunkLookup {
   }
 
   /**
-   * Every place with this id, also in packs that are to go, for the day when one of them is damaged.
+   * Every place with this id, also in packs that are to go, for the day when one of them is damaged. Marked ones come last: a
+   * device that failed for a moment leaves marks of sound records too, and what is read is proven anyway.
    * @throws AppError as `find`
    */
   async findAll(id: Uint8Array): Promise<ChunkPlace[]> {
     const places: ChunkPlace[] = [];
+    const marked: ChunkPlace[] = [];
     for (const record of this.#index.recordsOf(id)) {
-      const place = await this.#placeOf(record, id);
-      if (place !== undefined) places.push(place);
+      const directory = await this.#directoryOf(record.row);
+      const place = directory && this.#anyPlaceIn(directory, record, id);
+      if (place !== undefined) (isMarked(this.#marks, place) ? marked : places).push(place);
     }
-    return places;
+    return [...places, ...marked];
   }
 
   /**
@@ -198,16 +201,24 @@ export class ChunkLookup {
   }
 
   async #placeOf(record: RecordNumber, id: Uint8Array): Promise<ChunkPlace | undefined> {
-    const directory = this.#shelf.get(record.row) ?? (await this.#read(record.row));
+    const directory = await this.#directoryOf(record.row);
     return directory && this.#placeIn(directory, record, id);
   }
 
-  #placeIn(directory: Uint8Array, { row, entry }: RecordNumber, id: Uint8Array): ChunkPlace | undefined {
+  async #directoryOf(row: number): Promise<Uint8Array | undefined> {
+    return this.#shelf.get(row) ?? (await this.#read(row));
+  }
+
+  #placeIn(directory: Uint8Array, record: RecordNumber, id: Uint8Array): ChunkPlace | undefined {
+    const place = this.#anyPlaceIn(directory, record, id);
+    return place === undefined || isMarked(this.#marks, place) ? undefined : place;
+  }
+
+  #anyPlaceIn(directory: Uint8Array, { row, entry }: RecordNumber, id: Uint8Array): ChunkPlace | undefined {
     const found = placeOfChunk(directory, entry, id);
     if (found === undefined) return undefined;
     const { offset, storedLength, plainLength } = found;
-    const place = { packId: this.#index.packs.packId(row), offset, storedLength, plainLength };
-    return isMarked(this.#marks, place) ? undefined : place;
+    return { packId: this.#index.packs.packId(row), offset, storedLength, plainLength };
   }
 
   async #read(row: number): Promise<Uint8Array | undefined> {

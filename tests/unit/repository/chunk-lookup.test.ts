@@ -67,8 +67,17 @@ describe('ChunkLookup', () => {
     await markDamaged(storage, pack.chunks[1]!);
     const lookup = await openLookup(storage);
     assert.isUndefined(await lookup.find(pack.chunks[1]!.id));
-    assert.deepEqual(await lookup.findAll(pack.chunks[1]!.id), []);
     assert.isDefined(await lookup.find(pack.chunks[2]!.id));
+  });
+
+  it('reads a marked record all the same when there is no other, and after all others', async () => {
+    const storage = new MemoryStorage();
+    const packs = [putPack(storage, 0, 3), putPack(storage, 0, 3), putPack(storage, 0, 3)];
+    await markDamaged(storage, packs[0]!.chunks[1]!);
+    await markDamaged(storage, packs[1]!.chunks[1]!);
+    const places = await (await openLookup(storage)).findAll(fakeId(1));
+    assert.lengthOf(places, 3);
+    assert.equal(places[0]!.packId, packs[2]!.packId);
   });
 
   it('offers another record of a chunk when one is marked', async () => {
