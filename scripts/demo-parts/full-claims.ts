@@ -47,7 +47,7 @@ function checkSkipped({ disks, checks }: Stage, points: readonly PointView[]): v
   for (const guest of disks) {
     const volumes = pointOf(points, guest.vm).disks.find(({ key }) => key === guest.key)?.volumes ?? [];
     for (const volume of guest.runs[0]!.state.volumes) {
-      const free = volume.fileSystem === 'ntfs' ? volume.freeClusters * volume.clusterBytes : 0;
+      const free = volume.freeClusters * volume.clusterBytes;
       const report = volumes.find(({ startBytes }) => startBytes === volume.startBytes);
       checks.that(
         report?.skippedBytes === free,

@@ -118,7 +118,7 @@ async function checkImage({ checks, folder }: Stage, { guest, run, image }: Rest
       lateContent(lateFile, state, image) === lateFile.sha256,
       `"${lateFile.path}" has its content`,
     );
-  if (isNtfs && state.deletedMarkers.length > 0) checkDeleted(checks, guest, { state, image });
+  if (state.deletedMarkers.length > 0) checkDeleted(checks, guest, { state, image });
 }
 
 /** What was deleted before the first backup must not come back; what was a file then lies in the full and may. */

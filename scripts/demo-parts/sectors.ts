@@ -17,10 +17,10 @@ export function noSectors(capacityBytes: number): Sectors {
   return new Uint8Array(capacityBytes / SECTOR_BYTES);
 }
 
-/** Allocated clusters of NTFS, all of any other volume, and all that lies outside of volumes. */
+/** Allocated clusters, and all that lies outside of volumes. */
 export function sectorsInUse(state: DiskState, capacityBytes: number): Sectors {
   const used = noSectors(capacityBytes).fill(1);
-  for (const volume of state.volumes.filter(({ fileSystem }) => fileSystem === 'ntfs')) {
+  for (const volume of state.volumes) {
     mark(used, 0, volume.startBytes, volume.clusters * volume.clusterBytes);
     for (const { start, length } of allocated(volume)) mark(used, 1, start, length);
   }

@@ -39,9 +39,9 @@ function clusterExtents(volume: VolumeState, runs: ExtentSet): ExtentSet {
 const allocatedRuns = (volume: VolumeState): ExtentSet =>
   normalize(volume.allocatedRuns.map(([start, length]) => ({ start, length })));
 
-/** Bytes in free clusters of the NTFS volumes of a disk in a state. */
+/** Bytes in free clusters of a disk in a state. */
 export function freeOf(name: string, state: string): ExtentSet {
-  const volumes = stateOf(loadDisk(name), state).volumes.filter(({ fileSystem }) => fileSystem === 'ntfs');
+  const { volumes } = stateOf(loadDisk(name), state);
   return normalize(
     volumes.flatMap((volume) => clusterExtents(volume, complement(allocatedRuns(volume), volume.clusters))),
   );
@@ -55,15 +55,15 @@ export async function changedBetween(name: string, from: string, to: string): Pr
 }
 
 /**
- * What is wrong with an image of a disk, by the oracle of a state; nothing when it is right. Free clusters of NTFS may hold
- * anything; a disk without NTFS must be right to the byte.
+ * What is wrong with an image of a disk, by the oracle of a state; nothing when it is right. Free clusters may hold
+ * anything; a disk without volumes must be right to the byte.
  */
 export async function whatIsWrong(path: string, name: string, stateName: string): Promise<readonly string[]> {
   const disk = loadDisk(name);
   const state = stateOf(disk, stateName);
   const image = await readFile(path);
   if (image.length !== disk.capacityBytes) return [`it has ${image.length} bytes`];
-  const volumes = state.volumes.filter(({ fileSystem }) => fileSystem === 'ntfs');
+  const { volumes } = state;
   if (volumes.length === 0) return sha256(image) === state.sha256 ? [] : ['the image differs'];
   const wrong: string[] = [];
   for (const volume of volumes) {

@@ -16,6 +16,7 @@ import {
   type FilterWarning,
   type KeptBeyond,
 } from './file-system.ts';
+import { examineExt } from './ext/volume.ts';
 import { examineNtfs } from './ntfs/volume.ts';
 import { type PartitionRole } from './partitions/partition.ts';
 import { HEAD_BYTES, detectFileSystem } from './partitions/signatures.ts';
@@ -23,7 +24,12 @@ import { type DiskLayout, type VolumePlace, findVolumes } from './partitions/vol
 import { volumeBytesOf } from './volume-bytes.ts';
 
 /** By the name that signatures.ts gives. */
-const fileSystems: ReadonlyMap<string, ExamineVolume> = new Map([['NTFS', examineNtfs]]);
+const fileSystems: ReadonlyMap<string, ExamineVolume> = new Map([
+  ['NTFS', examineNtfs],
+  ['ext2', examineExt],
+  ['ext3', examineExt],
+  ['ext4', examineExt],
+]);
 
 export interface VolumeReport {
   readonly startBytes: number;

@@ -1,5 +1,5 @@
 /**
- * Numbers out of bytes that may be damaged: little endian, bounds-checked, and every complaint names the byte on the
+ * Numbers out of bytes that may be damaged: little endian unless named otherwise, bounds-checked, and every complaint names the byte on the
  * disk. 64-bit fields come out as numbers; a value that is no safe integer is damage too (2^53 is past any disk).
  */
 import { type AppError } from '../../shared/base/errors.ts';
@@ -17,6 +17,10 @@ export interface Fields {
   u32(offset: number): number;
   u64(offset: number): number;
   i64(offset: number): number;
+  /** Big endian. */
+  u16be(offset: number): number;
+  u32be(offset: number): number;
+  u64be(offset: number): number;
   /** A view, not a copy. */
   slice(offset: number, lengthBytes: number): Uint8Array;
   /** One character a byte. */
@@ -52,6 +56,9 @@ export function fieldsOf(bytes: Uint8Array, at: number, complain: Complain): Fie
     u32: (offset) => view.getUint32(need(offset, 4), true),
     u64: (offset) => safe(view.getBigUint64(need(offset, 8), true), offset),
     i64: (offset) => safe(view.getBigInt64(need(offset, 8), true), offset),
+    u16be: (offset) => view.getUint16(need(offset, 2)),
+    u32be: (offset) => view.getUint32(need(offset, 4)),
+    u64be: (offset) => safe(view.getBigUint64(need(offset, 8)), offset),
     slice: (offset, lengthBytes) => bytes.subarray(need(offset, lengthBytes), offset + lengthBytes),
     ascii: (offset, lengthBytes) => {
       need(offset, lengthBytes);

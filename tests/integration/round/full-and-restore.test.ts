@@ -23,7 +23,7 @@ const MACHINES = [
 const DISKS = MACHINES.flatMap(({ vm, disks }) =>
   Object.entries(disks).map(([key, fixture]) => ({ vm, key: Number(key), fixture })),
 );
-const NTFS_DISKS = DISKS.filter(({ fixture }) => fixture.startsWith('win-'));
+const FILTERED_DISKS = DISKS.filter(({ fixture }) => fixture !== 'blank');
 const NAMES = MACHINES.map(({ vm }) => vm);
 
 /** An NFS datastore says "everything" when asked what is allocated: nothing but the filter can leave bytes out there. */
@@ -76,7 +76,7 @@ describe('a full backup of six machines, and its restore', function () {
     assert.deepEqual(await world.unfinished(), []);
   });
 
-  for (const { vm, key, fixture } of NTFS_DISKS) {
+  for (const { vm, key, fixture } of FILTERED_DISKS) {
     it(`leaves out exactly the free clusters of ${fixture}`, () => {
       const disk = diskOf(vm, key);
       assert.equal(disk.filter, 'filtered');
@@ -84,7 +84,8 @@ describe('a full backup of six machines, and its restore', function () {
       for (const volume of state!.volumes) {
         const view = disk.volumes.find(({ startBytes }) => startBytes === volume.startBytes)!;
         const freeBytes = volume.freeClusters * volume.clusterBytes;
-        assert.include(view, { fileSystem: 'NTFS', gate: null, freeBytes, skippedBytes: freeBytes });
+        const fileSystem = volume.fileSystem === 'ntfs' ? 'NTFS' : volume.fileSystem;
+        assert.include(view, { fileSystem, gate: null, freeBytes, skippedBytes: freeBytes });
       }
       const { capacityBytes } = loadDisk(fixture);
       const { skipped, used, provisioned, zero, known, fresh } = disk.counters;
@@ -99,10 +100,7 @@ describe('a full backup of six machines, and its restore', function () {
     });
   }
 
-  it('copies ext4 and a blank disk whole, and says what they are', () => {
-    const ext4 = diskOf('linux01', 2000);
-    assert.equal(ext4.filter, 'unfiltered');
-    assert.include(ext4.volumes[0], { fileSystem: 'ext4', gate: 'not-filtered', skippedBytes: 0 });
+  it('copies a blank disk whole, and says so', () => {
     for (const blank of [diskOf('db01', 2001), diskOf('mixed01', 2000)]) {
       assert.equal(blank.filter, 'unfiltered');
       assert.include(blank.counters, { skipped: 0, fresh: 0, stored: 0 });
@@ -136,17 +134,13 @@ describe('a full backup of six machines, and its restore', function () {
     assert.isTrue(original.equals(await readStored(await world.open(), savesetId, nvram)));
   });
 
-  it('stores no deleted file of an NTFS volume, in no chunk of the device', async () => {
+  it('stores no deleted file of a filtered volume, in no chunk of the device', async () => {
     const found = await markersOnDevice(world.storage());
-    const deleted = NTFS_DISKS.flatMap(({ fixture }) => loadDisk(fixture).states[0]!.deletedMarkers);
+    const deleted = FILTERED_DISKS.flatMap(({ fixture }) => loadDisk(fixture).states[0]!.deletedMarkers);
     assert.isAbove(deleted.length, 30);
     assert.deepEqual(
       deleted.filter((marker) => found.has(marker)),
       [],
-    );
-    assert.isNotEmpty(
-      [...found].filter((marker) => marker.includes('linux-ext4')),
-      'ext4 is not filtered',
     );
   });
 
@@ -155,7 +149,7 @@ describe('a full backup of six machines, and its restore', function () {
       const path = await world.restoreTo(points.get(vm)!.savesetId, key);
       const [state] = loadDisk(fixture).states;
       assert.deepEqual(await whatIsWrong(path, fixture, state!.name), []);
-      if (!fixture.startsWith('win-')) return;
+      if (fixture === 'blank') return;
       const found = markersIn(await readFile(path));
       assert.deepEqual(
         state!.deletedMarkers.filter((marker) => found.has(marker)),

@@ -19,6 +19,12 @@ describe('fieldsOf', () => {
     assert.equal(fields(0x41, 0, 0x16, 0x04).utf16(0, 2), 'AЖ');
   });
 
+  it('reads big-endian numbers', () => {
+    const eight = fields(1, 2, 3, 4, 5, 6, 7, 8);
+    assert.deepEqual([eight.u16be(0), eight.u32be(0)], [0x0102, 0x01020304]);
+    assert.equal(fields(0, 0, 3, 4, 5, 6, 7, 8).u64be(0), 0x030405060708);
+  });
+
   for (const [name, read] of [
     ['a byte', () => fields(1).u8(1)],
     ['a number that begins inside', () => fields(1, 2, 3).u32(0)],
