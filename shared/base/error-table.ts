@@ -123,7 +123,7 @@ export const errorTable = {
     409,
     'The volume was copied unfiltered; check the file system in the guest',
   ),
-  SHADOW_COPIES_DROPPED: row(
+  FILTER_SHADOW_COPIES_DROPPED: row(
     'never',
     0,
     409,

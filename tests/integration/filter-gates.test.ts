@@ -1,18 +1,23 @@
 /** Every gate of the filter, closed one by one on a committed disk: the volume is kept whole, with a warning that names the gate. */
 import { assert } from 'chai';
 import { hasCode } from '../../shared/base/errors.ts';
-import { wholeOf } from '../../shared/domain/extent.ts';
+import { complement, subtract, totalLength, wholeOf } from '../../shared/domain/extent.ts';
 import { type ActiveBlocks, mapActiveBlocks } from '../../worker/filter/active-blocks.ts';
 import { type BlockReader } from '../../worker/ports.ts';
 import { keepAllOptions } from '../support/filter-options.ts';
 import { type Overlay, readerOf } from '../support/image-reader.ts';
 import { restartPage, vssCatalog, vssHeader } from '../support/ntfs-bytes.ts';
+import { logWriter } from '../support/ntfs-log.ts';
 import { type DiskInMemory, diskInMemory } from '../support/ntfs-volume.ts';
+import { shadowCopy } from '../support/vss-volume.ts';
 
 const signal = new AbortController().signal;
+const VSS_BLOCK_BYTES = 16 * 1024;
 const VOLUME_RECORD = 3;
 const LOG_RECORD = 2;
 const BITMAP_RECORD = 6;
+/** A file with content in clusters. */
+const FILE_RECORD = 65;
 
 interface GateCase {
   readonly name: string;
@@ -26,6 +31,16 @@ const byteAt = (at: number, value: number): Overlay => ({ at, bytes: Uint8Array.
 const withLog =
   (...pages: readonly Buffer[]) =>
   (disk: DiskInMemory): Overlay[] => [{ at: disk.contentAt(LOG_RECORD), bytes: Buffer.concat(pages) }];
+
+/** A log that is open, and has nothing to tell. */
+const withOpenLog = (disk: DiskInMemory): Overlay[] => {
+  const log = logWriter({ version: [1, 1], logBytes: 64 * 1024 });
+  const at = disk.contentAt(LOG_RECORD);
+  return [...log.checkpoint(), ...log.checkpoint()].map((write) => ({
+    at: at + write.at,
+    bytes: write.bytes,
+  }));
+};
 
 /** The value of a resident attribute lies 24 bytes behind its start. */
 const valueAt = (disk: DiskInMemory, record: number, type: number): number =>
@@ -43,14 +58,29 @@ const cases: readonly GateCase[] = [
     edit: (disk) => [byteAt(valueAt(disk, VOLUME_RECORD, 0x70) + 8, 4)],
   },
   {
-    name: 'an open log',
-    gate: 'log-open',
+    name: 'an open log without records',
+    gate: 'log-unreadable',
     edit: withLog(restartPage({ flags: 0 }), restartPage({ flags: 0 })),
   },
   {
-    name: 'an open log of version 2.0',
-    gate: 'log-open',
+    name: 'an open log of version 2.0 without records',
+    gate: 'log-unreadable',
     edit: withLog(restartPage({ flags: 0, version: [2, 0] }), restartPage({ flags: 0, version: [2, 0] })),
+  },
+  {
+    name: 'a torn record of a file, when the log is open',
+    gate: 'structure-invalid',
+    edit: (disk) => [...withOpenLog(disk), byteAt(disk.recordAt(FILE_RECORD) + 510, 0x99)],
+  },
+  {
+    name: 'a record marked bad, when the log is open',
+    gate: 'structure-invalid',
+    edit: (disk) => [...withOpenLog(disk), { at: disk.recordAt(FILE_RECORD), bytes: Buffer.from('BAAD') }],
+  },
+  {
+    name: 'a record that contradicts itself, when the log is open',
+    gate: 'structure-invalid',
+    edit: (disk) => [...withOpenLog(disk), byteAt(disk.recordAt(FILE_RECORD) + 27, 0x7f)],
   },
   {
     name: 'a log of an unknown version',
@@ -64,11 +94,11 @@ const cases: readonly GateCase[] = [
     edit: (disk) => [byteAt(disk.contentAt(LOG_RECORD) + 100_000, 0)],
   },
   {
-    name: 'a shadow copy',
+    name: 'a shadow copy whose store is on another volume',
     gate: 'guest-shadow-copies',
     edit: (disk) => [
-      { at: disk.volumeAt + 0x1e00, bytes: vssHeader(4_194_304n) },
-      { at: disk.volumeAt + 4_194_304, bytes: vssCatalog([2, 3]) },
+      { at: disk.volumeAt + 0x1e00, bytes: vssHeader(0x2000n) },
+      { at: disk.volumeAt + 0x2000, bytes: vssCatalog(0x2000, [{ type: 2 }]) },
     ],
   },
   {
@@ -152,11 +182,50 @@ describe('mapActiveBlocks, gate by gate', function () {
   it('stays open for a log that was closed, and an empty catalog of shadow copies', async () => {
     const active = await map([
       ...withLog(restartPage(), restartPage())(disk),
-      { at: disk.volumeAt + 0x1e00, bytes: vssHeader(4_194_304n) },
-      { at: disk.volumeAt + 4_194_304, bytes: vssCatalog([]) },
+      { at: disk.volumeAt + 0x1e00, bytes: vssHeader(0x2000n) },
+      { at: disk.volumeAt + 0x2000, bytes: vssCatalog(0x2000, []) },
     ]);
     assert.equal(active.state, 'filtered');
     assert.deepEqual(active.keep, (await map([])).keep);
+  });
+
+  it('filters a volume whose open log has nothing to tell, as if it were closed', async () => {
+    const active = await map(withOpenLog(disk));
+    assert.equal(active.state, 'filtered');
+    assert.deepEqual(active.keep, (await map([])).keep);
+    assert.deepEqual(active.volumes[0]!.kept, []);
+  });
+
+  it('keeps the clusters of a file that $Bitmap calls free, when the log is open', async () => {
+    const cluster = (disk.contentAt(FILE_RECORD) - disk.volumeAt) / disk.clusterBytes;
+    const place = disk.contentAt(BITMAP_RECORD) + (cluster >> 3);
+    const cleared = byteAt(place, disk.bytes[place]! & ~(1 << (cluster & 7)));
+    const lost = await map([cleared]);
+    assert.equal(totalLength(subtract((await map([])).keep, lost.keep)), disk.clusterBytes);
+    const kept = await map([...withOpenLog(disk), cleared]);
+    assert.deepEqual(kept.keep, (await map([])).keep);
+    assert.deepEqual(kept.volumes[0]!.kept, [{ why: 'used by file records', bytes: disk.clusterBytes }]);
+  });
+
+  it('keeps what a shadow copy wants, or drops it with a warning when the job gives it up', async () => {
+    const { startBytes, lengthBytes } = (await map([])).volumes[0]!;
+    const free = complement((await map([])).keep, disk.bytes.length)[0]!.start - startBytes;
+    const wanted = [free / VSS_BLOCK_BYTES];
+    const overlays = shadowCopy({ at: 0x2000, volumeBytes: lengthBytes, wanted }, startBytes);
+    const kept = await map(overlays);
+    assert.deepEqual(kept.volumes[0]!.kept, [
+      { why: 'shadow copies of the guest', bytes: disk.clusterBytes },
+    ]);
+    const dropped = await mapActiveBlocks(readerOf(disk.bytes, overlays), { dropShadowCopies: true }, signal);
+    assert.deepEqual(dropped.keep, (await map([])).keep);
+    assert.deepEqual(dropped.warnings, [
+      {
+        code: 'FILTER_SHADOW_COPIES_DROPPED',
+        message:
+          'Shadow copies of the guest will not work after a restore: ' +
+          `the NTFS volume "${kept.volumes[0]!.label}" at byte ${startBytes}`,
+      },
+    ]);
   });
 
   it('counts the bytes that are kept and that were read', async () => {

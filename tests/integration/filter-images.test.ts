@@ -9,7 +9,7 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from 'chai';
-import { type Extent, complement, intersect, normalize } from '../../shared/domain/extent.ts';
+import { type Extent, complement, intersect, normalize, totalLength } from '../../shared/domain/extent.ts';
 import { type ActiveBlocks, mapActiveBlocks } from '../../worker/filter/active-blocks.ts';
 import { keepAllOptions } from '../support/filter-options.ts';
 import { openImage } from '../support/image-reader.ts';
@@ -38,6 +38,7 @@ interface Expected {
   /** Every dropped byte belongs to this text, repeated. */
   readonly pattern?: string;
   readonly isCheckedByPartclone?: boolean;
+  readonly isTooLargeToCompare?: boolean;
 }
 
 const closed = (...gates: string[]): Pick<Expected, 'state' | 'volumes' | 'warnings'> => ({
@@ -55,6 +56,8 @@ const filtered = (...volumes: string[]): Pick<Expected, 'state' | 'volumes'> => 
 });
 const shadowed = 'guest-shadow-copies';
 const reserved = 'Microsoft reserved';
+/** Of 5 to 128 GiB: filter-shadow-copies.test.ts reads what is kept of them. */
+const large = { isTooLargeToCompare: true };
 
 const images: readonly Expected[] = [
   { packed: 'blkid-ntfs.img.xz', ...filtered('NTFS'), isCheckedByPartclone: true },
@@ -72,11 +75,11 @@ const images: readonly Expected[] = [
   { packed: 'velo-partition_image.raw.xz', ...filtered('NTFS') },
   { packed: 'velo-test.vhdx.xz', ...filtered('NTFS') },
 
-  { packed: 'sampletiny.dd.xz', ...closed('log-open') },
-  { packed: 'velo-test.ntfs.raw.xz', ...closed('log-open') },
-  { packed: 'plaso-vsstest.raw.xz', ...closed(shadowed) },
-  { packed: 'ntfs.tar.xz', member: 'ntfs.raw', ...closed(shadowed) },
-  { packed: 'vss_2003.tar.xz', member: 'vss_2003.raw', ...closed(shadowed) },
+  { packed: 'sampletiny.dd.xz', ...filtered('NTFS') },
+  { packed: 'velo-test.ntfs.raw.xz', ...filtered('NTFS') },
+  { packed: 'plaso-vsstest.raw.xz', ...filtered('NTFS') },
+  { packed: 'ntfs.tar.xz', member: 'ntfs.raw', ...filtered('NTFS'), ...large },
+  { packed: 'vss_2003.tar.xz', member: 'vss_2003.raw', ...filtered('NTFS'), ...large },
   {
     packed: 'vss_1_vol.tar.xz',
     member: 'vss_1_vol.raw',
@@ -86,10 +89,16 @@ const images: readonly Expected[] = [
   {
     packed: 'vss_2_stor.tar.xz',
     member: 'vss_2_stor.raw',
-    ...closed(shadowed),
-    volumes: [reserved, `NTFS ${shadowed}`],
+    ...filtered(reserved, 'NTFS'),
+    ...large,
   },
-  { packed: 'vss_3_volstor.tar.xz', member: 'vss_3_volstor.raw', ...closed(shadowed, shadowed) },
+  {
+    packed: 'vss_3_volstor.tar.xz',
+    member: 'vss_3_volstor.raw',
+    ...closed(shadowed),
+    state: 'partly',
+    volumes: ['NTFS', `NTFS ${shadowed}`],
+  },
 
   { packed: 'blkid-bitlocker-win7.img.xz', ...named('BitLocker') },
   { packed: 'blkid-exfat.img.xz', ...named('exFAT') },
@@ -212,12 +221,15 @@ describe('mapActiveBlocks over public disk images', function () {
       const dropped = complement(active.keep, statSync(file).size);
       if (image.state === 'unfiltered') assert.isEmpty(dropped);
       if (image.pattern !== undefined) await assertPattern(file, dropped, image.pattern);
-      if (image.state !== 'filtered') return;
+      if (image.state !== 'filtered' || image.isTooLargeToCompare === true) return;
       if (!hasProgram('ntfscat')) {
         console.log('      not compared: ntfscat is not installed');
         return;
       }
-      assert.deepEqual(dropped, freeByOracle(file, active, image.isCheckedByPartclone ?? false));
+      const free = freeByOracle(file, active, image.isCheckedByPartclone ?? false);
+      const kept = active.volumes.flatMap((volume) => volume.kept).reduce((sum, { bytes }) => sum + bytes, 0);
+      assert.deepEqual(intersect(dropped, free), dropped);
+      assert.equal(totalLength(dropped) + kept, totalLength(free));
     });
   }
 

@@ -31,7 +31,7 @@ export function bootSector(fields: BootFields = {}): Buffer {
 }
 
 /** Puts a fix-up array at `arrayOffset` into a record of whole sectors, in place. */
-function withFixups(bytes: Buffer, arrayOffset: number, sequence = 7): Buffer {
+export function withFixups(bytes: Buffer, arrayOffset: number, sequence = 7): Buffer {
   const strides = bytes.length / SECTOR_BYTES;
   bytes.writeUInt16LE(arrayOffset, 4);
   bytes.writeUInt16LE(strides + 1, 6);
@@ -167,12 +167,18 @@ export interface RestartFields {
   readonly lsn?: bigint;
   readonly inUse?: number;
   readonly flags?: number;
+  readonly clients?: number;
+  readonly sequenceBits?: number;
+  readonly logBytes?: number;
+  readonly oldestLsn?: bigint;
 }
 
+/** By default one of a log of 2 MiB at rest. */
 export function restartPage(fields: RestartFields = {}): Buffer {
   const bytes = Buffer.alloc(4096);
   const [major, minor] = fields.version ?? [1, 1];
   const area = 0x40;
+  const client = 0x40;
   bytes.write(fields.magic ?? 'RSTR', 0, 'latin1');
   bytes.writeUInt32LE(4096, 16);
   bytes.writeUInt32LE(fields.pageBytes ?? 4096, 20);
@@ -180,8 +186,15 @@ export function restartPage(fields: RestartFields = {}): Buffer {
   bytes.writeUInt16LE(minor, 26);
   bytes.writeUInt16LE(major, 28);
   bytes.writeBigUInt64LE(fields.lsn ?? 1000n, area);
+  bytes.writeUInt16LE(fields.clients ?? 1, area + 8);
   bytes.writeUInt16LE(fields.inUse ?? 0, area + 12);
   bytes.writeUInt16LE(fields.flags ?? 2, area + 14);
+  bytes.writeUInt32LE(fields.sequenceBits ?? 45, area + 16);
+  bytes.writeUInt16LE(client, area + 22);
+  bytes.writeBigUInt64LE(BigInt(fields.logBytes ?? 2 * 1024 * 1024), area + 24);
+  bytes.writeUInt16LE(48, area + 36);
+  bytes.writeUInt16LE(64, area + 38);
+  bytes.writeBigUInt64LE(fields.oldestLsn ?? fields.lsn ?? 1000n, area + client);
   return withFixups(bytes, 30);
 }
 
@@ -227,12 +240,36 @@ export function vssHeader(catalog: bigint, recordType = 1): Buffer {
   return bytes;
 }
 
-export function vssCatalog(entryTypes: readonly number[], next = 0n): Buffer {
+/** A block of the shadow copies that lies at `offset` of its volume. */
+export function vssBlock(recordType: number, offset: number, next = 0): Buffer {
   const bytes = Buffer.alloc(16 * 1024);
   VSS_GUID.copy(bytes);
   bytes.writeUInt32LE(1, 16);
-  bytes.writeUInt32LE(2, 20);
-  bytes.writeBigUInt64LE(next, 40);
-  entryTypes.forEach((type, index) => bytes.writeBigUInt64LE(BigInt(type), 128 * (index + 1)));
+  bytes.writeUInt32LE(recordType, 20);
+  bytes.writeBigUInt64LE(BigInt(offset), 32);
+  bytes.writeBigUInt64LE(BigInt(next), 40);
+  return bytes;
+}
+
+export interface CatalogEntryFields {
+  readonly type: number;
+  /** Stands for the GUID. */
+  readonly copy?: number;
+  readonly volumeBytes?: number;
+  readonly store?: { header: number; blockList: number; ranges: number; bitmap: number; older?: number };
+}
+
+export function vssCatalog(offset: number, entries: readonly CatalogEntryFields[], next = 0): Buffer {
+  const bytes = vssBlock(2, offset, next);
+  entries.forEach(({ type, copy, volumeBytes, store }, index) => {
+    const at = 128 * (index + 1);
+    bytes.writeBigUInt64LE(BigInt(type), at);
+    bytes.writeUInt32LE(copy ?? 1, at + 16);
+    if (volumeBytes !== undefined) bytes.writeBigUInt64LE(BigInt(volumeBytes), at + 8);
+    if (store === undefined) return;
+    const places = [8, 32, 40, 48, 72];
+    const values = [store.blockList, store.header, store.ranges, store.bitmap, store.older ?? 0];
+    places.forEach((place, i) => bytes.writeBigUInt64LE(BigInt(values[i]!), at + place));
+  });
   return bytes;
 }

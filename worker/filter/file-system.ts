@@ -16,7 +16,10 @@ export interface FilterOptions {
 
 export interface FilterWarning {
   readonly code:
-    'FILTER_GATE_CLOSED' | 'FS_STRUCTURE_INVALID' | 'PARTITION_TABLE_INVALID' | 'SHADOW_COPIES_DROPPED';
+    | 'FILTER_GATE_CLOSED'
+    | 'FS_STRUCTURE_INVALID'
+    | 'PARTITION_TABLE_INVALID'
+    | 'FILTER_SHADOW_COPIES_DROPPED';
   readonly message: string;
 }
 

@@ -9,7 +9,7 @@ export type GateName =
   | 'structure-invalid'
   | 'ntfs-version'
   | 'volume-dirty'
-  | 'log-open'
+  | 'log-unreadable'
   | 'log-version'
   | 'hibernated'
   | 'guest-shadow-copies'

@@ -1,43 +1,44 @@
 /** The gates of an NTFS volume, in the order in which they are tried: cheap ones first. All must be open to filter it. */
 import { endOf, intersect, totalLength } from '../../../shared/domain/extent.ts';
-import { type FilterOptions } from '../file-system.ts';
 import { type FreeRuns } from '../free-runs.ts';
 import { readFreeClusters } from './bitmap.ts';
 import { requireContent, requireName } from './family.ts';
 import { gateClosed } from './gate.ts';
 import { checkHibernation } from './hibernation.ts';
-import { checkLogFile } from './log-file.ts';
+import { type LogFile, readLogFile } from './log-file.ts';
 import { clustersOf } from './metafiles.ts';
 import { type FileFamily, type Mft, readFamily } from './mft.ts';
 import { type Stream, requirePlain } from './stream.ts';
 import { ntfsDamage, recordNumbers } from './units.ts';
 import { checkVolumeRecord } from './volume-record.ts';
-import { checkShadowCopies } from './vss.ts';
+
+/** What the volume says of its free space, and what else there is to ask about it. */
+export interface TrustedVolume {
+  readonly mft: Mft;
+  readonly free: FreeRuns;
+  readonly log: LogFile;
+  readonly bitmap: Stream;
+}
 
 /**
- * Tries all gates and returns the free clusters that may be trusted.
+ * Tries all gates and returns what may be trusted.
  * @throws AppError `FILTER_GATE_CLOSED` or `FS_STRUCTURE_INVALID` from the first that is closed
  */
-export async function trustedFreeClusters(
-  mft: Mft,
-  volumeFile: FileFamily,
-  options: FilterOptions,
-): Promise<FreeRuns> {
+export async function openGates(mft: Mft, volumeFile: FileFamily): Promise<TrustedVolume> {
   const { volume } = mft;
   requireName(volumeFile, '$Volume');
   checkVolumeRecord(volumeFile);
   const logFile = await readFamily(mft, recordNumbers.logFile);
   requireName(logFile, '$LogFile');
-  const log = await checkLogFile(volume, logFile);
+  const log = await readLogFile(volume, logFile);
   await checkHibernation(mft);
-  if (!options.dropShadowCopies) await checkShadowCopies(volume.bytes);
   const mirror = await readMirror(mft);
   const bitmapFile = await readFamily(mft, recordNumbers.bitmap);
   requireName(bitmapFile, '$Bitmap');
   const bitmap = requirePlain(volume, requireContent(volume, bitmapFile, '$Bitmap'));
   const free = await readFreeClusters(volume, bitmap);
-  checkAgainst(mft, free, [mft.content, mirror, log, bitmap]);
-  return free;
+  checkAgainst(mft, free, [mft.content, mirror, log.stream, bitmap]);
+  return { mft, free, log, bitmap };
 }
 
 async function readMirror(mft: Mft): Promise<Stream> {

@@ -1,6 +1,6 @@
 /**
- * $LogFile (record 2): was the volume brought to rest, or may $Bitmap lag behind the log? Only the two restart pages are read, at
- * 0 and 4096; the log records are not.
+ * $LogFile (record 2): was the volume brought to rest, or may $Bitmap lag behind the log? The two restart pages at 0 and 4096
+ * tell. Of a log at rest nothing else is read.
  *
  *   page  0 "RSTR" (fix-ups; "CHKD" after chkdsk)   16 u32 page size   20 u32 log page size   24 u16 offset of the area
  *         26 u16 minor, 28 u16 major version: 1.1, or 2.0 while Windows 8 and later have it mounted
@@ -10,10 +10,11 @@
  * Source: docs/format/ntfs.md, section 8.
  */
 import { MiB } from '../../../shared/base/units.ts';
-import { fieldsOf } from '../fields.ts';
+import { type Fields, fieldsOf } from '../fields.ts';
 import { requireContent } from './family.ts';
 import { decodeFixup } from './fixup.ts';
 import { gateClosed } from './gate.ts';
+import { type LogRing, decodeLogRing } from './log-ring.ts';
 import { type FileFamily } from './mft.ts';
 import { type Stream, placeOf, readStream, requirePlain } from './stream.ts';
 import { complainOf, ntfsDamage } from './units.ts';
@@ -31,10 +32,19 @@ const MAX_BLANK_BYTES = 256 * MiB;
 interface RestartPage {
   readonly currentLsn: bigint;
   readonly isClean: boolean;
+  /** The page, and where its area lies. */
+  readonly fields: Fields;
+  readonly area: number;
 }
 
-/** What the first two pages say: `blank` when they hold nothing but FF. */
-export type LogState = 'blank' | 'clean' | 'open';
+/** What the first two pages say: `blank` when they hold nothing but FF; where to read on when it is open. */
+export type LogState =
+  { readonly kind: 'blank' } | { readonly kind: 'clean' } | { readonly kind: 'open'; readonly ring: LogRing };
+
+export interface LogFile {
+  readonly stream: Stream;
+  readonly state: LogState;
+}
 
 /**
  * Decodes one restart page at `at` on the disk.
@@ -55,38 +65,39 @@ function decodeRestartPage(raw: Uint8Array, at: number): RestartPage {
   if (area % 8 !== 0) throw fields.damage('its restart area is out of place', 24);
   const currentLsn = BigInt(fields.u32(area)) + (BigInt(fields.u32(area + 4)) << 32n);
   const isClean = fields.u16(area + 12) === NO_CLIENT || (fields.u16(area + 14) & CLEAN_FLAG) !== 0;
-  return { currentLsn, isClean };
+  return { currentLsn, isClean, fields, area };
 }
 
 /**
  * The state that the first 8 KiB of the log tell. Both pages must be sound; with the same LSN both must be clean.
- * @throws AppError as `decodeRestartPage`
+ * @throws AppError as `decodeRestartPage`, and as `decodeLogRing` when the log is open
  */
 export function decodeLogState(pages: Uint8Array, at: number): LogState {
-  if (isBlank(pages)) return 'blank';
+  if (isBlank(pages)) return { kind: 'blank' };
   const [first, second] = [0, RESTART_PAGE_BYTES].map((offset) =>
     decodeRestartPage(pages.subarray(offset, offset + RESTART_PAGE_BYTES), at + offset),
   ) as [RestartPage, RestartPage];
-  if (first.currentLsn === second.currentLsn) return first.isClean && second.isClean ? 'clean' : 'open';
-  return (first.currentLsn > second.currentLsn ? first : second).isClean ? 'clean' : 'open';
+  const [newer, older] = first.currentLsn > second.currentLsn ? [first, second] : [second, first];
+  const areOfOneAge = first.currentLsn === second.currentLsn;
+  if (newer.isClean && (older.isClean || !areOfOneAge)) return { kind: 'clean' };
+  const ring = decodeLogRing(newer.fields, newer.area);
+  if (!areOfOneAge) return { kind: 'open', ring };
+  const { oldestLsn } = decodeLogRing(older.fields, older.area);
+  return { kind: 'open', ring: { ...ring, oldestLsn: Math.min(ring.oldestLsn, oldestLsn) } };
 }
 
 /**
- * Lets a log pass that is at rest, and returns where it lies.
- * @throws AppError `FILTER_GATE_CLOSED` when it is open or of an unknown kind, `FS_STRUCTURE_INVALID` when damaged
+ * Reads the state of the log, and where it lies.
+ * @throws AppError `FILTER_GATE_CLOSED` when it is of an unknown kind, `FS_STRUCTURE_INVALID` when damaged
  */
-export async function checkLogFile(volume: NtfsVolume, logFile: FileFamily): Promise<Stream> {
+export async function readLogFile(volume: NtfsVolume, logFile: FileFamily): Promise<LogFile> {
   const stream = requirePlain(volume, requireContent(volume, logFile, '$LogFile'));
   if (stream.initialisedBytes < PAGES_BYTES) throw ntfsDamage('$LogFile', 'it is too short', stream.at);
   const pages = new Uint8Array(PAGES_BYTES);
   await readStream(volume, stream, 0, pages);
-  const at = placeOf(volume, stream, 0);
-  const state = decodeLogState(pages, at);
-  if (state === 'open') {
-    throw gateClosed('log-open', 'The log is open, so $Bitmap may lag behind it', at);
-  }
-  if (state === 'blank') await requireBlank(volume, stream);
-  return stream;
+  const state = decodeLogState(pages, placeOf(volume, stream, 0));
+  if (state.kind === 'blank') await requireBlank(volume, stream);
+  return { stream, state };
 }
 
 /** A log that is only blank at its start was not emptied by anybody. */

@@ -2,13 +2,13 @@
  * One NTFS volume: which of its bytes nobody needs. Everything that is not a free cluster of a volume whose gates are all open
  * stays: boot area, metafiles, the sectors after the last cluster with the copy of the boot sector.
  */
-import { type Extent, subtract } from '../../../shared/domain/extent.ts';
+import { type Extent } from '../../../shared/domain/extent.ts';
 import { type FileSystemFindings, type FilterOptions } from '../file-system.ts';
 import { gateOf } from '../gate.ts';
 import { type VolumeBytes } from '../volume-bytes.ts';
 import { type BootSector, decodeBootSector } from './boot-sector.ts';
-import { trustedFreeClusters } from './gates.ts';
-import { clustersOf, metafileClusters } from './metafiles.ts';
+import { openGates } from './gates.ts';
+import { droppableClusters } from './kept-beyond.ts';
 import { openMft, readFamily } from './mft.ts';
 import { ntfsDamage, recordNumbers } from './units.ts';
 import { labelOf } from './volume-record.ts';
@@ -29,13 +29,12 @@ export async function examineNtfs(bytes: VolumeBytes, options: FilterOptions): P
     const mft = await openMft({ bytes, boot });
     const volumeFile = await readFamily(mft, recordNumbers.volume);
     known.label = labelOf(volumeFile);
-    const trusted = await trustedFreeClusters(mft, volumeFile, options);
-    const metafiles = subtract(trusted.runs, await metafileClusters(mft));
-    const droppable = subtract(metafiles, clustersOf(mft, []));
-    const freeBytes = trusted.count * boot.clusterBytes;
+    const trusted = await openGates(mft, volumeFile);
+    const { clusters, kept, warnings } = await droppableClusters(trusted, options);
+    const freeBytes = trusted.free.count * boot.clusterBytes;
     const usedBytes = boot.clusters * boot.clusterBytes - freeBytes;
-    const free = droppable.map(({ start, length }) => bytesOf(boot, start, length));
-    return { ...known, usedBytes, freeBytes, free, kept: [], gate: null, reason: null };
+    const free = clusters.map(({ start, length }) => bytesOf(boot, start, length));
+    return { ...known, usedBytes, freeBytes, free, kept, warnings, gate: null, reason: null };
   } catch (error) {
     const closed = gateOf(error);
     if (closed === null) throw error;

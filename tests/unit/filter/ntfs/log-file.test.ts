@@ -4,7 +4,7 @@ import { decodeLogState } from '../../../../worker/filter/ntfs/log-file.ts';
 import { type RestartFields, restartPage } from '../../../support/ntfs-bytes.ts';
 
 const stateOf = (first: RestartFields, second: RestartFields = first): string =>
-  decodeLogState(Buffer.concat([restartPage(first), restartPage(second)]), 4096);
+  decodeLogState(Buffer.concat([restartPage(first), restartPage(second)]), 4096).kind;
 const open: RestartFields = { flags: 0 };
 
 describe('decodeLogState', () => {
@@ -23,7 +23,7 @@ describe('decodeLogState', () => {
   }
 
   it('calls nothing but FF blank', () => {
-    assert.equal(decodeLogState(Buffer.alloc(8192, 0xff), 0), 'blank');
+    assert.deepEqual(decodeLogState(Buffer.alloc(8192, 0xff), 0), { kind: 'blank' });
   });
 
   for (const [name, fields] of [
