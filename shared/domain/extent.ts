@@ -124,6 +124,14 @@ export function closeGaps(a: ExtentSet, gapBytes: number): ExtentSet {
   return result;
 }
 
+/** A set of at most `maxCount` extents, one at least, that contains `a`: small gaps are closed first. */
+export function coarsen(a: ExtentSet, maxCount: number): ExtentSet {
+  let result = a;
+  for (let gapBytes = 4096; result.length > Math.max(1, maxCount); gapBytes *= 2)
+    result = closeGaps(result, gapBytes);
+  return result;
+}
+
 /** The parts of `a` inside `[start, end)`, found by halving, so that one cell of a large disk is cheap. */
 export function slice(a: ExtentSet, start: number, end: number): ExtentSet {
   const result: Extent[] = [];

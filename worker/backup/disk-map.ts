@@ -5,7 +5,7 @@
 import { AppError } from '../../shared/base/errors.ts';
 import { type Warning } from '../../shared/contract/ipc.ts';
 import { type DiskReadPlan, planDiskRead, withoutBase } from '../../shared/domain/disk-read-plan.ts';
-import { type ExtentSet, complement, totalLength, wholeOf } from '../../shared/domain/extent.ts';
+import { type ExtentSet, coarsen, complement, totalLength, wholeOf } from '../../shared/domain/extent.ts';
 import { type ManifestDisk } from '../../shared/format/manifest.ts';
 import { type VmDisk } from '../../shared/vsphere/virtual-disk.ts';
 import { type ActiveBlocks, mapActiveBlocks } from '../filter/active-blocks.ts';
@@ -15,6 +15,9 @@ import { type BasePoint } from './base-point.ts';
 import { type AskWindow, collectChangedAreas, isTrackingFailure, withRetries } from './changed-areas.ts';
 import { type DiskBase, decideDiskBase, fallbacksInARow } from './disk-base.ts';
 import { type TaskContext } from '../task-context.ts';
+
+/** Bounds the maps of a disk in memory to some 20 MiB each. A coarser one only reads more. */
+const MAX_EXTENTS = 2 ** 18;
 
 export interface DiskMapInput {
   readonly disk: VmDisk;
@@ -54,7 +57,7 @@ export async function mapDisk(input: DiskMapInput): Promise<DiskMap> {
   const { capacityBytes } = disk;
   const tracked = await readTracking(input);
   const active = input.abm ? await mapActiveBlocks(reader, input.filterOptions, context.signal) : undefined;
-  const keep = active?.keep ?? wholeOf(capacityBytes);
+  const keep = coarsen(active?.keep ?? wholeOf(capacityBytes), MAX_EXTENTS);
   const plan =
     tracked.base === null
       ? planDiskRead(withoutBase({ capacityBytes, keep, knownZero: tracked.knownZero }))
@@ -95,7 +98,7 @@ async function readChanges(
   const { signal, clock } = input.context;
   let dropped: ExtentSet;
   try {
-    dropped = await base.droppedOf(decision.disk, signal);
+    dropped = coarsen(await base.droppedOf(decision.disk, signal), MAX_EXTENTS);
   } catch (error) {
     signal.throwIfAborted();
     const why = error instanceof AppError ? error.message : String(error);
@@ -108,7 +111,7 @@ async function readChanges(
       clock,
       signal,
     );
-    return { base: decision.disk, changed, dropped };
+    return { base: decision.disk, changed: coarsen(changed, MAX_EXTENTS), dropped };
   } catch (error) {
     if (!isTrackingFailure(error)) throw error;
     return fallBack(input, base, `changed areas were not told: ${error.message}`, true);
@@ -148,7 +151,7 @@ async function readAllocated(
     );
     return {
       base: null,
-      knownZero: complement(allocated, disk.capacityBytes),
+      knownZero: complement(coarsen(allocated, MAX_EXTENTS), disk.capacityBytes),
       fallback: fallback === null ? null : { ...fallback, method: 'allocated' },
     };
   } catch (error) {

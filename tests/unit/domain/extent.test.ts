@@ -4,8 +4,10 @@ import {
   type Extent,
   type ExtentSet,
   closeGaps,
+  coarsen,
   complement,
   covers,
+  cutOut,
   intersect,
   normalize,
   slice,
@@ -70,6 +72,46 @@ describe('widen', () => {
         assertIs(widen(a, grain, CAPACITY), (i) => grains.has(Math.floor(i / grain)));
       }),
     );
+  });
+});
+
+describe('coarsen', () => {
+  const set = [
+    { start: 0, length: 10 },
+    { start: 4000, length: 10 },
+    { start: 20_000, length: 10 },
+    { start: 100_000, length: 10 },
+  ];
+
+  it('leaves a set that is small enough as it is', () => assert.strictEqual(coarsen(set, 4), set));
+
+  for (const [maxCount, expected] of [
+    [3, [4010, 10, 10]],
+    [2, [20_010, 10]],
+    [1, [100_010]],
+    [0, [100_010]],
+  ] as const) {
+    it(`closes the smallest gaps first, down to ${maxCount}`, () => {
+      const coarser = coarsen(set, maxCount);
+      assert.deepEqual(
+        coarser.map(({ length }) => length),
+        [...expected],
+      );
+      assert.deepEqual(subtract(set, coarser), []);
+    });
+  }
+});
+
+describe('cutOut', () => {
+  it('counts from the beginning of the part', () => {
+    const set = [
+      { start: 5, length: 10 },
+      { start: 20, length: 10 },
+    ];
+    assert.deepEqual(cutOut(set, { start: 10, length: 12 }), [
+      { start: 0, length: 5 },
+      { start: 10, length: 2 },
+    ]);
   });
 });
 
