@@ -1,0 +1,144 @@
+/** Everything that may happen to guests and their device, as steps that fast-check draws and leaves out again. */
+import fc from 'fast-check';
+import { rm, truncate } from 'node:fs/promises';
+import { backupTypes } from '../../shared/domain/backup-type.ts';
+import { flipByte } from './flip-byte.ts';
+import { type EnginePoint } from './engine-backup.ts';
+import { breakAndHeal, markOne, verify } from './engine-damage.ts';
+import { type EngineWorld, type Guest } from './engine-model.ts';
+import { assertSound } from './engine-proof.ts';
+import { type GuestDisk } from './guest-disk.ts';
+
+/** What a check after every few steps costs is most of the time. */
+const STEPS_PER_CHECK = 6;
+
+/** What the steps of one run have in common. */
+export interface EngineRun {
+  readonly world: EngineWorld;
+  steps: number;
+  /** How often each kind of step did anything. */
+  readonly done: Map<string, number>;
+}
+
+type Step = fc.AsyncCommand<object, EngineRun>;
+
+/** A step that is printed with what was drawn for it; `work` says whether it did anything. */
+function stepOf<T>(
+  name: string,
+  drawn: fc.Arbitrary<T>,
+  work: (world: EngineWorld, drawn: T) => unknown,
+): fc.Arbitrary<Step> {
+  return drawn.map((value) => ({
+    check: () => true,
+    run: async (_model, run) => {
+      if ((await work(run.world, value)) !== false) run.done.set(name, (run.done.get(name) ?? 0) + 1);
+      run.steps++;
+      if (run.steps % STEPS_PER_CHECK === 0) await assertSound(run.world);
+    },
+    toString: () => `${name} ${JSON.stringify(value)}`,
+  }));
+}
+
+const which = fc.nat(99);
+const guest = fc.nat(1);
+const grains = fc.record({ first: fc.nat(38), count: fc.integer({ min: 1, max: 14 }) });
+const place = fc.record({ guest, disk: fc.nat(1), grains });
+
+const guestOf = (world: EngineWorld, no: number): Guest => world.guests[no]!;
+const diskOf = (world: EngineWorld, at: { readonly guest: number; readonly disk: number }): GuestDisk => {
+  const { disks } = guestOf(world, at.guest);
+  return disks[at.disk % disks.length]!;
+};
+
+/** One of all points; undefined when there is none. */
+function pick(points: Iterable<EnginePoint>, no: number): EnginePoint | undefined {
+  const all = [...points];
+  return all[no % Math.max(1, all.length)];
+}
+
+const write = stepOf(
+  'write',
+  fc.record({ at: place, kind: fc.nat(9), how: fc.constantFrom('used', 'any', 'new') }),
+  (world, { at, kind, how }) => {
+    const disk = diskOf(world, at);
+    if (how === 'new') disk.allocate(at.grains, true);
+    disk.write(at.grains, kind, { at: world.tick(), onlyAllocated: how === 'used' });
+  },
+);
+const allocate = stepOf('allocate', fc.record({ at: place, on: fc.boolean() }), (world, { at, on }) =>
+  diskOf(world, at).allocate(at.grains, on),
+);
+const mapping = stepOf('mapping', fc.record({ guest, on: fc.boolean() }), (world, { guest: no, on }) => {
+  guestOf(world, no).abm = on;
+});
+const tracking = stepOf('tracking', fc.record({ guest, disk: fc.nat(1) }), (world, at) =>
+  diskOf(world, at).startTrackingAnew(),
+);
+const type = fc.constantFrom(...backupTypes, 'incremental' as const);
+const backUp = stepOf('back up', fc.record({ guest, type }), async (world, drawn) => {
+  await world.backUp(guestOf(world, drawn.guest), drawn.type);
+});
+const begin = stepOf(
+  'begin',
+  fc.record({ guest, type, isStored: fc.boolean() }),
+  async (world, { guest: no, type: asked, isStored }) => {
+    await world.begin(guestOf(world, no), asked);
+    if (isStored) await world.store(guestOf(world, no));
+  },
+);
+const settle = stepOf(
+  'settle',
+  fc.record({ guest, how: fc.constantFrom('seal' as const, 'discard' as const) }),
+  async (world, { guest: no, how }) => {
+    if (guestOf(world, no).open === undefined) return false;
+    await world.settle(guestOf(world, no), how);
+    return true;
+  },
+);
+const consolidate = stepOf('consolidate', which, async (world, no) => {
+  const chained = [...world.points.values()].filter(({ baseId }) => baseId !== null);
+  const point = pick(chained, no);
+  if (point === undefined) return false;
+  await world.consolidate(point);
+  return true;
+});
+const amount = fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined });
+const prune = stepOf('prune', fc.record({ last: amount, daily: amount }), (world, policy) =>
+  world.prune(policy),
+);
+const remove = stepOf('remove', which, async (world, no) => {
+  const { leaves } = world;
+  if (leaves.length === 0) return false;
+  await world.remove(leaves[no % leaves.length]!);
+  return true;
+});
+const reclaim = stepOf('reclaim', fc.nat(100), async (world, sparsePercent) => {
+  await world.reclaim(sparsePercent);
+});
+/** What is kept in memory is gone; of the cache on disk something may be left. */
+const reopen = stepOf(
+  'reopen',
+  fc.record({ cache: fc.constantFrom('kept', 'gone', 'cut', 'flipped'), at: fc.nat(4000) }),
+  async (world, { cache, at }) => {
+    for (const { stream } of world.guests) stream.forgetLookup();
+    if (cache === 'gone') await rm(world.cacheFile, { force: true });
+    if (cache === 'cut') await truncate(world.cacheFile, at).catch(() => undefined);
+    if (cache === 'flipped') await flipByte(world.cacheFile, at);
+  },
+);
+const rebuild = stepOf('rebuild', fc.constant(null), (world) => world.rebuild());
+const mark = stepOf('mark', which, (world, no) => markOne(world, no));
+const breakOne = stepOf('break', which, (world, no) => breakAndHeal(world, no));
+const prove = stepOf('verify', which, async (world, no) => {
+  const point = pick(world.points.values(), no);
+  if (point === undefined) return false;
+  await verify(world, point);
+  return true;
+});
+
+/** Steps of a run, at most so many; what a backup does is drawn more often than what an operator does. */
+export function engineSteps(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
+  const often = [write, write, allocate, allocate, backUp, backUp, backUp, reclaim];
+  const rare = [mapping, tracking, begin, settle, consolidate, prune, remove, reopen, rebuild, mark];
+  return fc.commands([...often, ...rare, breakOne, prove], { maxCommands, size: 'max' });
+}
