@@ -178,6 +178,7 @@ async function checkUnsealed(check: Check, ids: readonly string[]): Promise<void
     if (await check.storage.exists(begunName(savesetId))) continue;
     if (await isSealed(check.storage, savesetId)) continue;
     if (state === 'sealed') await reportLostSeal(check, savesetId);
+    else if (state === 'unknown' && (await isWhole(check, savesetId))) reportStranger(check, savesetId);
     else {
       check.repairable.savesets.push(savesetId);
       check.found.add({
@@ -190,10 +191,24 @@ async function checkUnsealed(check: Check, ids: readonly string[]): Promise<void
   }
 }
 
-async function reportLostSeal(check: Check, savesetId: string): Promise<void> {
+/** A catalog that was lost, or is of another service, cannot tell a lost seal from an attempt that ended before its seal. */
+function reportStranger(check: Check, savesetId: string): void {
+  check.found.add({
+    severity: 'note',
+    object: savesetFolder(savesetId),
+    what: 'a whole saveset without a seal, of which this catalog knows nothing: its seal may be lost',
+    remedy: 'Nothing removes it here; put its seal back, or delete the folder by hand',
+  });
+}
+
+async function isWhole(check: Check, savesetId: string): Promise<boolean> {
   const device = check.opened;
-  const manifest = device === undefined ? undefined : await manifestOf(check, device, savesetId);
-  const canBeSealed = device !== undefined && (await isComplete(device, savesetId, manifest));
+  if (device === undefined) return false;
+  return isComplete(device, savesetId, await manifestOf(check, device, savesetId));
+}
+
+async function reportLostSeal(check: Check, savesetId: string): Promise<void> {
+  const canBeSealed = await isWhole(check, savesetId);
   if (canBeSealed) check.repairable.seals.push(savesetId);
   check.found.add({
     severity: 'damage',

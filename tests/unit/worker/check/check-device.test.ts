@@ -49,6 +49,22 @@ describe('checkDevice', () => {
     }
   });
 
+  for (const [state, isWhole, severity] of [
+    ['over', true, 'leftover'],
+    ['unknown', true, 'note'],
+    ['unknown', false, 'leftover'],
+  ] as const) {
+    it(`takes a ${isWhole ? 'whole' : 'broken'} saveset without a seal that is ${state} for ${severity}`, async () => {
+      const device = sound.copy();
+      const { savesetId } = device.chains[0]!.links[0]!;
+      const folder = `savesets/${savesetId}`;
+      device.replace(`${folder}/seal.json`, undefined);
+      if (!isWhole) device.replace(device.names(new RegExp(`${folder}/.*index$`))[0]!, undefined);
+      const report = await device.report({ states: { [savesetId]: state } });
+      assert.equal(report.findings.find(({ object }) => object === folder)?.severity, severity);
+    });
+  }
+
   for (const [state, startedAt, severity] of [
     ['live', '2026-01-01T00:00:00.000Z', 'none'],
     ['over', '2026-01-01T00:00:00.000Z', 'leftover'],
@@ -86,7 +102,7 @@ describe('repairDevice', () => {
       const damaged = device.copy();
       const name = damaged.names(pattern)[0]!;
       damaged.replace(name, Buffer.from('{'));
-      const states = { [`${'a'.repeat(16)}`]: 'over' as const };
+      const states = { ['a'.repeat(16)]: 'over' as const };
       const before = await damaged.check({ states });
       assert.equal(before.found.lastingDamage, 0, JSON.stringify(before.found.shown));
       assert.isAbove(before.found.count('damage'), 0);
