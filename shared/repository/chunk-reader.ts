@@ -26,6 +26,9 @@ export type RecordDecoder = (
   into: Uint8Array,
 ) => void | Promise<void>;
 
+/** Where a chunk was: where it was noted; elsewhere; or elsewhere because the record that was noted is there and damaged. */
+export type ChunkFound = 'in place' | 'elsewhere' | 'past damage';
+
 export interface ReadManyOptions<R> {
   readonly signal: AbortSignal;
   /** Reads in flight; each holds up to 8 MiB. */
@@ -61,15 +64,18 @@ export class ChunkReader implements AsyncDisposable {
    * Fills the first `plainLength` bytes of `into`.
    * @throws AppError `REPO_CHUNK_DAMAGED`, `REPO_CHUNK_MISSING`, or what the storage says
    */
-  async read(ref: ChunkAddress, into: Uint8Array): Promise<void> {
+  async read(ref: ChunkAddress, into: Uint8Array): Promise<ChunkFound> {
     const buffer = this.#take();
     try {
       await this.#readAt(ref, ref, { buffer, into });
+      return 'in place';
     } catch (error) {
       if (!isOfThisRecord(error)) throw error;
-      if (hasCode(error, 'REPO_OBJECT_MISSING') && (await this.#readMoved(ref, { buffer, into }))) return;
+      const isMissing = hasCode(error, 'REPO_OBJECT_MISSING');
+      if (isMissing && (await this.#readMoved(ref, { buffer, into }))) return 'elsewhere';
       if (!(await this.#readElsewhere(ref, { buffer, into }))) throw lost(ref, error);
       this.#detours++;
+      return isMissing || hasCode(error, 'REPO_READ_FAILED') ? 'elsewhere' : 'past damage';
     } finally {
       this.#buffers.push(buffer);
     }
@@ -77,13 +83,13 @@ export class ChunkReader implements AsyncDisposable {
 
   /**
    * Reads chunks in the order given, neighbours of a pack together, several reads in flight. `onChunk` gets bytes that are
-   * valid until it resolves, and whether the chunk was sound where it was noted; calls for different chunks overlap. The
+   * valid until it resolves, and where the chunk was; calls for different chunks overlap. The
    * first error ends everything.
    */
   async readMany<R extends ChunkAddress>(
     refs: Iterable<R>,
     options: ReadManyOptions<R>,
-    onChunk: (ref: R, bytes: Uint8Array, isInPlace: boolean) => void | Promise<void>,
+    onChunk: (ref: R, bytes: Uint8Array, found: ChunkFound) => void | Promise<void>,
   ): Promise<void> {
     await forEachLimit(groupReads(refs), options.concurrency, async (group) => {
       options.signal.throwIfAborted();
@@ -95,7 +101,7 @@ export class ChunkReader implements AsyncDisposable {
           options.signal.throwIfAborted();
           const record = bytes.subarray(ref.offset - group.offset).subarray(0, recordBytes(ref));
           const found = await this.#decodeOrRead(ref, record, { into, onLost: options.onLost });
-          if (found !== 'lost') await onChunk(ref, into.subarray(0, ref.plainLength), found === 'in place');
+          if (found !== 'lost') await onChunk(ref, into.subarray(0, ref.plainLength), found);
         }
       } finally {
         this.#buffers.push(records, into);
@@ -126,7 +132,7 @@ export class ChunkReader implements AsyncDisposable {
     ref: R,
     record: Uint8Array,
     to: { readonly into: Uint8Array; readonly onLost: ReadManyOptions<R>['onLost'] },
-  ): Promise<'in place' | 'elsewhere' | 'lost'> {
+  ): Promise<ChunkFound | 'lost'> {
     try {
       await this.#decode(record, ref, to.into);
       return 'in place';
@@ -134,8 +140,7 @@ export class ChunkReader implements AsyncDisposable {
       if (!isOfThisRecord(error)) throw error;
     }
     try {
-      await this.read(ref, to.into);
-      return 'elsewhere';
+      return await this.read(ref, to.into);
     } catch (error) {
       if (to.onLost === undefined || !isAppError(error) || !isLoss(error)) throw error;
       to.onLost(ref, error);

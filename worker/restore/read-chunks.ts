@@ -1,6 +1,7 @@
 /** All chunks of a resolved segment, read once in the order of devices, packs and offsets, and proven. */
 import { type Warning } from '../../shared/contract/ipc.ts';
 import { type AppError } from '../../shared/base/errors.ts';
+import { type ChunkFound } from '../../shared/repository/chunk-reader.ts';
 import { type ChunkRead, type ResolvedDisk } from '../../shared/repository/resolve-disk.ts';
 import { type OpenChain } from './open-chain.ts';
 
@@ -13,8 +14,8 @@ export interface ChunkSink {
   readonly onLost?: (read: ChunkRead, error: AppError) => void;
   /** Reads that are not needed: they are passed by. */
   readonly isKnown?: (read: ChunkRead) => boolean;
-  /** Gets bytes that are valid until it resolves, and whether they were where they were noted; calls overlap. */
-  onChunk(read: ChunkRead, bytes: Uint8Array, isInPlace: boolean): void | Promise<void>;
+  /** Gets bytes that are valid until it resolves, and where they were; calls overlap. */
+  onChunk(read: ChunkRead, bytes: Uint8Array, found: ChunkFound): void | Promise<void>;
 }
 
 /**
@@ -27,8 +28,8 @@ export async function readChunks(chain: OpenChain, disk: ResolvedDisk, sink: Chu
   let readBytes = 0;
   for (const deviceId of new Set(disk.layers.map((layer) => layer.deviceId))) {
     const reads = readsOf(disk, deviceId, isKnown);
-    await chain.device(deviceId).reader.readMany(reads, options, async (read, bytes, isInPlace) => {
-      await sink.onChunk(read, bytes, isInPlace);
+    await chain.device(deviceId).reader.readMany(reads, options, async (read, bytes, found) => {
+      await sink.onChunk(read, bytes, found);
       readBytes += read.storedLength;
     });
   }

@@ -21,7 +21,8 @@ import { pointsInvolved } from './other-points.ts';
 const MAX_MARKS = 4096;
 
 /**
- * Verifies the newest saveset of a chain. Damaged records are marked, so that new restore points do not build on them.
+ * Verifies the newest saveset of a chain. Damaged records are marked, so that new restore points do not build on them, and that
+ * reclaiming keeps what stands in for them.
  * `counters.read` are stored bytes.
  *
  * @throws AppError `VERIFY_FAILED` naming all that is lost; what a device says that cannot be read at all; the signal's
@@ -30,7 +31,7 @@ const MAX_MARKS = 4096;
 export async function verifyPoint(spec: VerifySpec, context: TaskContext): Promise<TaskResult> {
   const begunMs = context.clock.monotonicMs();
   await using chain = await OpenChain.open(spec.chain, context);
-  const verification: Verification = { chain, context, findings: new Findings(), damaged: [] };
+  const verification: Verification = { chain, context, findings: new Findings(), damaged: [], passed: [] };
   const { savesetId } = chain.newest;
   const counters = await verifyAll(verification);
   await markAll(verification);
@@ -48,8 +49,13 @@ interface Verification {
   readonly chain: OpenChain;
   readonly context: TaskContext;
   readonly findings: Findings;
-  readonly damaged: Pick<ChunkRead, 'deviceId' | 'packId' | 'offset'>[];
+  /** Records of which nothing else has the chunk. */
+  readonly damaged: DamagedRecord[];
+  /** Records whose chunk was found elsewhere. */
+  readonly passed: DamagedRecord[];
 }
+
+type DamagedRecord = Pick<ChunkRead, 'deviceId' | 'packId' | 'offset'>;
 
 async function verifyAll(verification: Verification): Promise<ByteCounters> {
   const { chain } = verification;
@@ -74,7 +80,7 @@ async function verifyFiles(verification: Verification, manifest: Manifest): Prom
 }
 
 async function verifyDisk(verification: Verification, disk: ManifestDisk): Promise<ByteCounters> {
-  const { chain, context, findings, damaged } = verification;
+  const { chain, context, findings, damaged, passed } = verification;
   const { proven } = context.stream;
   const segmented = await SegmentedDisk.open(chain, disk.key);
   const bytes = await surveyDisk(segmented);
@@ -95,29 +101,33 @@ async function verifyDisk(verification: Verification, disk: ManifestDisk): Promi
         if (isKnown) onDone(totalLength(read.writes));
         return isKnown;
       },
-      onChunk: (read, _bytes, isInPlace) => {
-        if (isInPlace) proven.add(read);
+      onChunk: (read, _bytes, found) => {
+        if (found === 'in place') proven.add(read);
+        if (found === 'past damage') note(passed, read);
         onDone(totalLength(read.writes));
       },
       onLost: (read, error) => {
-        const { writes, deviceId, packId, offset } = read;
-        losses.add(shift(writes, start));
-        if (hasCode(error, 'REPO_CHUNK_DAMAGED') && damaged.length < MAX_MARKS)
-          damaged.push({ deviceId, packId, offset });
-        onDone(totalLength(writes));
+        losses.add(shift(read.writes, start));
+        if (hasCode(error, 'REPO_CHUNK_DAMAGED')) note(damaged, read);
+        onDone(totalLength(read.writes));
       },
     });
   }
   return countersOf(bytes, readBytes);
 }
 
+function note(records: DamagedRecord[], { deviceId, packId, offset }: ChunkRead): void {
+  if (records.length < MAX_MARKS) records.push({ deviceId, packId, offset });
+}
+
 /** A device that takes no marks is still verified: what was found matters more. */
-async function markAll({ chain, context, damaged }: Verification): Promise<void> {
-  if (damaged.length === 0) return;
+async function markAll({ chain, context, damaged, passed }: Verification): Promise<void> {
+  const records = [...damaged, ...passed];
+  if (records.length === 0) return;
   // what the stream knows of its device was read before the marks
   context.stream.forgetLookup();
   try {
-    for (const { deviceId, packId, offset } of damaged) {
+    for (const { deviceId, packId, offset } of records) {
       context.signal.throwIfAborted();
       await markDamaged(chain.device(deviceId).storage, { packId, offset });
     }

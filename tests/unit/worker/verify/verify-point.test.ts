@@ -3,10 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { AppError, hasCode } from '../../../../shared/base/errors.ts';
 import { type VerifySpec } from '../../../../shared/contract/ipc.ts';
 import { wholeOf } from '../../../../shared/domain/extent.ts';
+import { packIdOf } from '../../../../shared/format/names.ts';
+import { CHUNK_HEADER_BYTES } from '../../../../shared/format/pack.ts';
 import { readDamageMarks } from '../../../../shared/repository/damage-marks.ts';
 import { cipherOf } from '../../../../shared/repository/device-cipher.ts';
 import { type OpenDevice } from '../../../../shared/repository/device.ts';
+import { PackWriter } from '../../../../shared/repository/pack-writer.ts';
 import { MemoryStorage } from '../../../../shared/repository/storage-memory.ts';
+import { scanRecords } from '../../../../worker/check/record-scan.ts';
 import { CodePool } from '../../../../worker/pipeline/thread-pool.ts';
 import { verifyPoint } from '../../../../worker/verify/verify-point.ts';
 import { FaultyStorage } from '../../../support/faulty-storage.ts';
@@ -100,6 +104,22 @@ describe('verifyPoint', () => {
     const marks = await readDamageMarks(storage);
     assert.equal(marks.size, 1);
     assert.isTrue([...marks][0]!.startsWith(`${packId}.`));
+  });
+
+  it('marks a damaged record also when its chunk is sound elsewhere, so that reclaiming keeps that one', async () => {
+    const first = packs()[0]!;
+    const pack = { packId: packIdOf(first)!, lengthBytes: storage.objects.get(first)!.length };
+    await using copies = new PackWriter(storage, 'ab'.repeat(8));
+    for await (const record of scanRecords(storage, pack, new AbortController().signal))
+      await copies.append({ ...record, payload: record.bytes.subarray(CHUNK_HEADER_BYTES) });
+    await copies.finish();
+    flip(first, 1000);
+    const { warnings } = await verifyPoint(spec(), testContext(device, pool).context);
+    assert.deepEqual(
+      warnings.map(({ code }) => code),
+      ['REPO_CHUNK_DAMAGED'],
+    );
+    assert.equal((await readDamageMarks(storage)).size, 1);
   });
 
   it('reads what points of a chain share once in a run, and tells damage of each all the same', async () => {
