@@ -36,7 +36,8 @@ export function deviceService(context: ServiceContext): DeviceService {
       catalog.devices.register({ ...device, deviceId });
       registry.setDevice(deviceId, device.streams);
       const record = deviceNamed(catalog, device.name);
-      await rebuildCatalog(context, [record], false, signal ?? AbortSignal.any([]));
+      const options = { dryRun: false, withJobs: false };
+      await rebuildCatalog(context, [record], options, signal ?? AbortSignal.any([]));
       return view(context, record);
     },
     list: () => Promise.all(catalog.devices.list().map((device) => view(context, device))),

@@ -20,7 +20,7 @@ export function rebuildService(context: ServiceContext): Services['rebuild'] {
     }
     underWay = true;
     try {
-      return await rebuildCatalog(context, records, dryRun, signal);
+      return await rebuildCatalog(context, records, { dryRun, withJobs: true }, signal);
     } finally {
       underWay = false;
     }

@@ -12,11 +12,18 @@ import { brokenChains } from '../jobs/broken-chains.ts';
 import { finishRemovals } from '../retention/removal.ts';
 import { type Findings, type RebuildContext, rebuildDevice } from './rebuild-device.ts';
 
+export interface RebuildOptions {
+  /** Reads everything, and changes nothing. */
+  readonly dryRun: boolean;
+  /** Whether jobs come back too; a device that is merely added brings none, for it may come from somewhere else. */
+  readonly withJobs: boolean;
+}
+
 /** @throws AppError when a device fails while it is read; the signal's reason. What was taken up until then stays */
 export async function rebuildCatalog(
   context: RebuildContext,
   devices: readonly DeviceRecord[],
-  dryRun: boolean,
+  { dryRun, withJobs }: RebuildOptions,
   signal: AbortSignal,
 ): Promise<RebuildView> {
   const findings: Findings = { points: new Map(), replaced: new Map(), jobs: new Map() };
@@ -32,7 +39,7 @@ export async function rebuildCatalog(
       ...report,
       replaced: replaced.get(devices[i]?.deviceId ?? '') ?? 0,
     })),
-    jobs: restoreJobs(context, findings, dryRun),
+    jobs: withJobs ? restoreJobs(context, findings, dryRun) : [],
     broken: broken.length,
     brokenPoints: broken.slice(0, MAX_REBUILD_LIST),
   };

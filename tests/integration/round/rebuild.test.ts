@@ -46,7 +46,7 @@ describe('rebuild', function () {
   });
   after(() => world[Symbol.asyncDispose]());
 
-  it('brings back points, chains, pin and job when the device is added to a new service', async () => {
+  it('brings back points, chains and pin when the device is added to a new service, jobs when asked', async () => {
     await loseDataFolder();
     assert.isEmpty(await world.services.points.list({ limit: 10 }));
     await world.addDevice('tape0', 1);
@@ -56,6 +56,11 @@ describe('rebuild', function () {
       [...points].reverse().map(({ savesetId, chain }) => ({ savesetId, chain, missing: null })),
     );
     assert.equal(found[2]?.pin?.note, 'golden');
+    assert.isEmpty(await world.services.jobs.list());
+    const view = await world.services.rebuild({}, signal);
+    assert.deepEqual(view.jobs, [
+      { job: 'web', state: 'restored', notes: ['add server "vc" with "server add"'] },
+    ]);
     assert.deepInclude(await world.services.jobs.show('web'), { server: 'vc', maxParallelStreams: 3 });
     for (const [savesetId, hash] of hashes) assert.equal(await hashOf(savesetId), hash);
   });
@@ -90,7 +95,7 @@ describe('rebuild', function () {
       [damaged, damaged],
     );
     assert.equal((await world.pointOf('web01')).missing, damaged);
-    assert.deepEqual(dry.jobs[0]?.state, 'known');
+    assert.deepEqual(dry.jobs[0]?.state, 'restored');
     await writeFile(path, bytes);
     const again = await world.services.rebuild({}, signal);
     assert.deepInclude(again.devices[0], { points: 4, added: 1, damaged: 0 });

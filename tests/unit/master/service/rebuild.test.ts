@@ -38,7 +38,12 @@ async function world() {
     device,
     path,
     rebuild: (dryRun = false): Promise<RebuildView> =>
-      rebuildCatalog(context, catalog.devices.list(), dryRun, new AbortController().signal),
+      rebuildCatalog(
+        context,
+        catalog.devices.list(),
+        { dryRun, withJobs: true },
+        new AbortController().signal,
+      ),
     [Symbol.asyncDispose]: async () => {
       catalog[Symbol.dispose]();
       await folder[Symbol.asyncDispose]();
