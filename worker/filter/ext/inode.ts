@@ -40,8 +40,8 @@ interface Walk {
   /** Blocks of the file so far. */
   mapped: number;
   nodes: number;
-  /** For messages. */
-  readonly at: number;
+  /** A list of blocks has ended: nothing may come behind. */
+  hasEnded: boolean;
 }
 
 /**
@@ -60,7 +60,7 @@ export async function readFileBlocks(blocks: Blocks, number: number): Promise<Fi
   const bytes = (await blocks.read(block, 1)).subarray(offset % shape.blockBytes);
   const at = blocks.placeOf(block) + (offset % shape.blockBytes);
   const fields = fieldsOf(bytes.subarray(0, shape.inodeBytes), at, complainOf(`inode ${number}`));
-  const walk: Walk = { blocks, runs: [], mapped: 0, nodes: 0, at };
+  const walk: Walk = { blocks, runs: [], mapped: 0, nodes: 0, hasEnded: false };
   const map = fields.slice(40, 60);
   if ((fields.u32(32) & EXTENTS_FLAG) !== 0) await walkExtents(walk, map, at + 40, MAX_DEPTH);
   else await walkList(walk, map, at + 40);
@@ -114,9 +114,15 @@ async function walkList(walk: Walk, bytes: Uint8Array, at: number): Promise<void
   const numbers = fieldsOf(bytes, at, complainOf('block list'));
   for (let i = 0; i < 15; i++) {
     const block = numbers.u32(4 * i);
-    if (block === 0) return;
+    if (isPastEnd(walk, block, at + 4 * i)) continue;
     await walkIndirect(walk, block, Math.max(0, i - 11), at + 4 * i);
   }
+}
+
+function isPastEnd(walk: Walk, block: number, at: number): boolean {
+  if (block !== 0 && walk.hasEnded) throw extDamage('file', 'it has a hole', at);
+  walk.hasEnded = block === 0;
+  return walk.hasEnded;
 }
 
 async function walkIndirect(walk: Walk, block: number, depth: number, at: number): Promise<void> {
@@ -129,7 +135,7 @@ async function walkIndirect(walk: Walk, block: number, depth: number, at: number
   const numbers = fieldsOf(node, nodeAt, complainOf('block list'));
   for (let i = 0; i < node.length / 4; i++) {
     const below = numbers.u32(4 * i);
-    if (below === 0) return;
+    if (isPastEnd(walk, below, nodeAt + 4 * i)) continue;
     await walkIndirect(walk, below, depth - 1, nodeAt + 4 * i);
   }
 }
