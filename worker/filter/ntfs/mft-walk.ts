@@ -9,6 +9,7 @@ import { type ExtentSet } from '../../../shared/domain/extent.ts';
 import { createKeptRuns } from '../kept-runs.ts';
 import { decodeFileRecord } from './file-record.ts';
 import { type Mft } from './mft.ts';
+import { createRunScanner } from './run-scanner.ts';
 import { placeOf, readStream } from './stream.ts';
 
 const READ_BYTES = 4 * MiB;
@@ -22,27 +23,29 @@ const IN_USE = 1;
  */
 export async function clustersOfFiles(mft: Mft, free: ExtentSet): Promise<ExtentSet> {
   const { volume, content } = mft;
-  const { recordBytes } = volume.boot;
+  const { recordBytes, clusters } = volume.boot;
   const total = Math.floor(Math.min(content.sizeBytes, content.initialisedBytes) / recordBytes) * recordBytes;
   const kept = createKeptRuns(free);
+  const scanner = createRunScanner(recordBytes, clusters, kept.add);
   const buffer = new Uint8Array(Math.min(READ_BYTES, total));
   for (let start = 0; start < total; start += buffer.length) {
     const piece = buffer.subarray(0, Math.min(buffer.length, total - start));
     await readStream(volume, content, start, piece);
     for (let inPiece = 0; inPiece < piece.length; inPiece += recordBytes) {
-      addRecord(mft, start + inPiece, piece.subarray(inPiece, inPiece + recordBytes), kept.add);
+      const raw = piece.subarray(inPiece, inPiece + recordBytes);
+      if (!isUnused(raw) && !scanner.scan(raw)) addChecked(mft, start + inPiece, raw, kept.add);
     }
   }
   return kept.list();
 }
 
-function addRecord(
+/** The same for a record that is not a plain one, with all checks. */
+function addChecked(
   { volume, content }: Mft,
   offset: number,
   raw: Uint8Array,
   add: (start: number, end: number) => void,
 ): void {
-  if (isUnused(raw)) return;
   const { recordBytes, clusters: volumeClusters } = volume.boot;
   const at = placeOf(volume, content, offset);
   const record = decodeFileRecord(raw, { number: offset / recordBytes, at, volumeClusters });
@@ -52,9 +55,9 @@ function addRecord(
   }
 }
 
-/** Never written, or a sound start of a record that says so; anything else is decoded, and refused if it is nothing. */
+/** Never written, or a record whose start says so; anything else is decoded, and refused if it is nothing. */
 function isUnused(raw: Uint8Array): boolean {
-  const magic = String.fromCharCode(...raw.subarray(0, 4));
-  if (magic === 'FILE') return ((raw[FLAGS_OFFSET] ?? 0) & IN_USE) === 0;
+  const isRecord = raw[0] === 0x46 && raw[1] === 0x49 && raw[2] === 0x4c && raw[3] === 0x45;
+  if (isRecord) return ((raw[FLAGS_OFFSET] ?? 0) & IN_USE) === 0;
   return raw.every((byte) => byte === 0);
 }
