@@ -8,6 +8,7 @@ import { writeDeviceReport } from './device-report.ts';
 import { formatCount, formatElapsed, formatTime, NOTHING, plural } from './format.ts';
 import { type Output } from './output.ts';
 import { type Column } from './table.ts';
+import { keptLines, volumeName } from './volume-report.ts';
 
 const outcomeWords = {
   ok: 'ok',
@@ -33,6 +34,7 @@ export function writeRunSummary(output: Output, run: RunView, nowMs: number): vo
   }
   for (const task of run.tasks) writeReport(output, task);
   for (const task of run.tasks) writeNotes(output, task);
+  writeKept(output, run);
   for (const warning of run.warnings) writeAdvice(output, 'warning', warning);
 }
 
@@ -133,6 +135,19 @@ function writeReport(output: Output, { report }: TaskView): void {
   if (report === null) return;
   output.line();
   writeDeviceReport(output, report);
+}
+
+/** What the filter kept beyond what the guests use. */
+function writeKept(output: Output, run: RunView): void {
+  const lines = run.tasks.flatMap(({ subject, keptVolumes }) =>
+    keptVolumes.flatMap((volume) =>
+      keptLines(volume).map((line) => `  ${subject}, disk ${volume.disk}, ${volumeName(volume)}: ${line}`),
+    ),
+  );
+  if (lines.length === 0) return;
+  output.line();
+  output.line('Kept by the filter beyond what the guests use:');
+  for (const line of lines) output.line(line);
 }
 
 function writeNotes(output: Output, task: TaskView): void {

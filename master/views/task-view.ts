@@ -25,6 +25,7 @@ export function taskView({ catalog, dispatcher }: ViewSources, task: TaskRecord)
     type,
     consistency: sealed ? consistencyOf(catalog, task.savesetId) : null,
     savesetId: sealed ? task.savesetId : null,
+    keptVolumes: sealed ? keptVolumesOf(catalog, task.savesetId) : [],
     startedAt,
     finishedAt,
     counters: task.counters,
@@ -40,6 +41,18 @@ function consistencyOf(catalog: Catalog, savesetId: string | null): TaskView['co
   const point = savesetId === null ? undefined : catalog.savesets.point(savesetId);
   if (point === undefined) return null;
   return { asked: point.consistencyAsked, reached: point.consistency, reason: point.consistencyNote };
+}
+
+/** Of a point with few volumes or many: those that have something to tell. */
+function keptVolumesOf(catalog: Catalog, savesetId: string | null): TaskView['keptVolumes'] {
+  if (savesetId === null) return [];
+  return catalog.savesets
+    .disksOf(savesetId)
+    .flatMap((disk) =>
+      disk.volumes
+        .filter(({ gate, kept }) => gate !== null || kept.length > 0)
+        .map((volume) => ({ ...volume, kept: [...volume.kept], disk: disk.key })),
+    );
 }
 
 /** All but the error that the task ended with. */

@@ -12,6 +12,7 @@ import { deviceReport } from './device-report.ts';
 import { byteCounters, phaseTimes, taskProgress, warning } from './ipc.ts';
 import { pinView, retentionPatch, retentionPolicy } from './retention.ts';
 import { count, id, objectName, percent } from './schema.ts';
+import { volumeView } from './volume-view.ts';
 import { wireErrorSchema } from './wire-error.ts';
 
 /** Name of the endpoint file in the data folder. */
@@ -234,6 +235,8 @@ export const taskView = z.object({
     })
     .nullable(),
   savesetId: z.string().nullable(),
+  /** Volumes of its point of which the filter kept more than is in use, or all. */
+  keptVolumes: z.array(volumeView.extend({ disk: count })),
   startedAt: z.string().nullable(),
   finishedAt: z.string().nullable(),
   counters: byteCounters,
@@ -282,21 +285,6 @@ export const runListQuery = z.object({
 });
 
 // Restore points
-
-const volumeView = z.object({
-  startBytes: count,
-  lengthBytes: count,
-  fileSystem: z.string(),
-  label: z.string().nullable(),
-  clusterBytes: count.nullable(),
-  usedBytes: count.nullable(),
-  freeBytes: count.nullable(),
-  skippedBytes: count,
-  /** Free by the file system and kept all the same. */
-  kept: z.array(z.object({ why: z.string(), bytes: count })),
-  gate: z.string().nullable(),
-  reason: z.string().nullable(),
-});
 
 const pointDiskView = z.object({
   key: count,

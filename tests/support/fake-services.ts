@@ -42,6 +42,7 @@ export function aTask(over: Partial<TaskView> = {}): TaskView {
     type: 'incremental',
     consistency: { asked: 'application', reached: 'application', reason: null },
     savesetId: '5f3a00000000c001',
+    keptVolumes: [],
     startedAt: START,
     finishedAt: END,
     counters: {

@@ -8,6 +8,7 @@ import { EXIT_OK } from '../exit-codes.ts';
 import { formatCount, formatTime, NOTHING, plural } from '../format.ts';
 import { type CommonArgv, wholeNumber } from '../options.ts';
 import { callOnce, type Choose, type Session } from '../session.ts';
+import { keptLines, volumeCells, volumeColumns, volumeName } from '../volume-report.ts';
 import { consolidateCommand } from './point-consolidate.ts';
 
 const DEFAULT_LIMIT = 50;
@@ -207,29 +208,15 @@ function writeDisks({ output }: Session, point: PointView): void {
 }
 
 function writeVolumes({ output }: Session, point: PointView): void {
-  const rows = point.disks.flatMap((disk) =>
-    disk.volumes.map((volume) => [
-      String(disk.key),
-      formatBytes(volume.startBytes),
-      formatBytes(volume.lengthBytes),
-      volume.label === null || volume.label === ''
-        ? volume.fileSystem
-        : `${volume.fileSystem} "${volume.label}"`,
-      formatCount(volume.usedBytes),
-      formatCount(volume.skippedBytes),
-      volume.reason ?? volume.gate ?? NOTHING,
-    ]),
-  );
-  if (rows.length === 0) return;
-  const columns = [
-    { head: 'DISK', align: right },
-    { head: 'BEGINS AT', align: right },
-    { head: 'LENGTH', align: right },
-    { head: 'VOLUME' },
-    { head: 'USED', align: right },
-    { head: 'SKIPPED', align: right },
-    { head: 'COPIED UNFILTERED BECAUSE' },
-  ];
+  const volumes = point.disks.flatMap(({ key, volumes: own }) => own.map((volume) => ({ key, volume })));
+  if (volumes.length === 0) return;
   output.line();
-  output.table(columns, rows);
+  output.table(
+    [{ head: 'DISK', align: right }, ...volumeColumns],
+    volumes.map(({ key, volume }) => [String(key), ...volumeCells(volume)]),
+  );
+  for (const { key, volume } of volumes) {
+    const place = `disk ${key}, ${volumeName(volume)} at ${formatBytes(volume.startBytes)}`;
+    for (const line of keptLines(volume)) output.line(`${place}: ${line}`);
+  }
 }

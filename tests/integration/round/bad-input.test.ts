@@ -183,6 +183,8 @@ describe('bad input', function () {
     assert.isString(damaged!.gate);
     assert.isString(damaged!.reason);
     assert.equal(damaged!.skippedBytes, 0);
+    const { keptVolumes } = taskOf(run, 'damaged01');
+    assert.deepEqual(keptVolumes, [{ ...damaged!, disk: 2000 }]);
     const gateCodes = warningCodes(taskOf(run, 'damaged01'));
     assert.isTrue(gateCodes.includes('FILTER_GATE_CLOSED') || gateCodes.includes('FS_STRUCTURE_INVALID'));
     const now = world.file('damaged-now.raw');
