@@ -1,20 +1,24 @@
 /**
- * Which file system a volume holds, told by its first bytes. Only NTFS is looked into; the others get a name for the report.
+ * Which file system a volume holds, told by its first bytes. Those that are not looked into get a name for the report.
  *
  *   3     "NTFS    ", "EXFAT   ", "ReFS", "-FVE-FS-" (BitLocker)     54, 82  "FAT12", "FAT16", "HPFS", "FAT32"
  *   424   GUID of BitLocker To Go behind a FAT boot sector           0       "XFSB", "LUKS" BA BE
  *   0 … 1536 at a sector  "LABELONE", 24 on: "LVM2 001"              1080    EF53: ext2, ext3, ext4
- *   4086  "SWAPSPACE2", "SWAP-SPACE"                                 0, 4096 A92B4EFC: Linux RAID 1.1, 1.2
+ *   4086  "SWAPSPACE2", "SWAP-SPACE", "S1SUSPEND" …: swap, also at the end of a larger page
+ *   0, 4096 A92B4EFC: Linux RAID 1.1, 1.2
  *   65600 "_BHRfS_M": btrfs
  *
  * Sources: docs/format/ntfs.md, section 1; the others' magics as in libblkid.
  */
 import { type Complain, fieldsOf, guidText, type Fields } from '../fields.ts';
+import { PAGE_SIZES, swapUse } from '../swap/signature.ts';
 import { tableDamage } from './partition.ts';
 
 /** Enough to see every signature. */
 export const HEAD_BYTES = 68 * 1024;
 
+/** The larger ones reach past the first 8 KiB. */
+const SMALL_PAGE_BYTES = 4096;
 const TO_GO_GUID = '4967d63b-2e29-4ad8-8399-f6a339e3d001';
 const RAID_MAGIC = 0xa92b4efc;
 const EXT_MAGIC = 0xef53;
@@ -48,12 +52,14 @@ const nearProbes: readonly Probe[] = [
   textAt(0, 'LUKS\xba\xbe', 'LUKS'),
   (head) => ([0, 512, 1024, 1536].some((offset) => hasLvmLabel(head, offset)) ? 'LVM2' : null),
   extName,
-  textAt(4086, 'SWAPSPACE2', 'swap'),
-  textAt(4086, 'SWAP-SPACE', 'swap'),
+  (head) => (swapUse(head, SMALL_PAGE_BYTES) === null ? null : 'swap'),
   (head) => ([0, 4096].some((offset) => hasMagic(head, offset, RAID_MAGIC)) ? 'Linux RAID' : null),
 ];
 
-const farProbes: readonly Probe[] = [textAt(65600, '_BHRfS_M', 'btrfs')];
+const farProbes: readonly Probe[] = [
+  textAt(65600, '_BHRfS_M', 'btrfs'),
+  (head) => (PAGE_SIZES.some((pageBytes) => swapUse(head, pageBytes) !== null) ? 'swap' : null),
+];
 
 const complain: Complain = tableDamage;
 
@@ -65,7 +71,7 @@ export function detectBootSector(head: Uint8Array): string | null {
 export interface Detected {
   /** `unknown` when nothing is recognised. */
   readonly fileSystem: string;
-  /** Another one whose structure lies where the first one's boot code belongs: one of the two is left over. */
+  /** Another one whose structure lies in the first 8 KiB, too: one of the two is left over. */
   readonly rival: string | null;
 }
 
@@ -73,17 +79,17 @@ export interface Detected {
 export function detectFileSystem(head: Uint8Array): Detected {
   const fields = fieldsOf(head, 0, complain);
   const boot = firstHit(bootSectorProbes, fields);
-  const near = firstHit(nearProbes, fields);
+  const [near = null, second = null] = allHits(nearProbes, fields);
   if (boot !== null) return { fileSystem: boot, rival: near };
-  return { fileSystem: near ?? firstHit(farProbes, fields) ?? 'unknown', rival: null };
+  return { fileSystem: near ?? firstHit(farProbes, fields) ?? 'unknown', rival: second };
 }
 
 function firstHit(probes: readonly Probe[], head: Fields): string | null {
-  for (const probe of probes) {
-    const name = probe(head);
-    if (name !== null) return name;
-  }
-  return null;
+  return allHits(probes, head)[0] ?? null;
+}
+
+function allHits(probes: readonly Probe[], head: Fields): string[] {
+  return probes.map((probe) => probe(head)).filter((name) => name !== null);
 }
 
 function extName(head: Fields): string | null {
