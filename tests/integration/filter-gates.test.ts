@@ -6,7 +6,7 @@ import { type ActiveBlocks, mapActiveBlocks } from '../../worker/filter/active-b
 import { type BlockReader } from '../../worker/ports.ts';
 import { keepAllOptions } from '../support/filter-options.ts';
 import { type Overlay, readerOf } from '../support/image-reader.ts';
-import { restartPage, vssCatalog, vssHeader } from '../support/ntfs-bytes.ts';
+import { fileRecord, nonResident, restartPage, vssCatalog, vssHeader } from '../support/ntfs-bytes.ts';
 import { logWriter } from '../support/ntfs-log.ts';
 import { type DiskInMemory, diskInMemory } from '../support/ntfs-volume.ts';
 import { shadowCopy } from '../support/vss-volume.ts';
@@ -205,6 +205,15 @@ describe('mapActiveBlocks, gate by gate', function () {
     const kept = await map([...withOpenLog(disk), cleared]);
     assert.deepEqual(kept.keep, (await map([])).keep);
     assert.deepEqual(kept.volumes[0]!.kept, [{ why: 'used by file records', bytes: disk.clusterBytes }]);
+  });
+
+  it('keeps the clusters of a record that is sound in an unusual way', async () => {
+    const free = complement((await map([])).keep, disk.bytes.length)[0]!.start;
+    const runs = Buffer.from([0x27, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    runs.writeUInt16LE((free - disk.volumeAt) / disk.clusterBytes, 8);
+    const bytes = fileRecord({}, nonResident({ type: 0x80, lastVcn: 0 }, runs));
+    const active = await map([...withOpenLog(disk), { at: disk.recordAt(FILE_RECORD), bytes }]);
+    assert.deepEqual(active.volumes[0]!.kept, [{ why: 'used by file records', bytes: disk.clusterBytes }]);
   });
 
   it('keeps what a shadow copy wants, or drops it with a warning when the job gives it up', async () => {

@@ -3,7 +3,7 @@ import { type Overlay } from './image-reader.ts';
 import { vssBlock, vssCatalog, vssHeader } from './ntfs-bytes.ts';
 
 const BLOCK = 16 * 1024;
-export const vssRecord = { catalog: 2, blockList: 3, store: 4, ranges: 5, bitmap: 6 } as const;
+const vssRecord = { catalog: 2, blockList: 3, store: 4, ranges: 5, bitmap: 6 } as const;
 
 export interface ShadowCopyFields {
   /** Volume offset of the first of 6 blocks: catalog, header, block list, ranges, bitmap, older bitmap. */

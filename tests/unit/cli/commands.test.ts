@@ -199,7 +199,11 @@ describe('the command line', () => {
         consistencyFallback: true,
       },
     });
-    assert.match((await world.run(['job', 'show', 'nightly'])).stdout, /^Changed block tracking +no$/m);
+    const shown = (await world.run(['job', 'show', 'nightly'])).stdout;
+    assert.match(shown, /^Changed block tracking +no$/m);
+    assert.match(shown, /^Shadow copies +kept$/m);
+    await world.run(['job', 'edit', 'nightly', '--drop-shadow-copies']);
+    assert.match((await world.run(['job', 'show', 'nightly'])).stdout, /^Shadow copies +given up$/m);
     assert.include((await world.run(['job', 'preview', 'nightly'])).stdout, 'it is a template');
     assert.equal((await world.run(job)).code, 2);
   });

@@ -43,8 +43,8 @@ export function allocationsOf(record: LogRecord, bitmap: BitmapPlace, at: number
     );
   if (fields.lengthBytes < HEAD_BYTES) throw fail();
   const operations = [fields.u16(0), fields.u16(2)];
-  const lcns = fields.u16(14);
-  if (lcns === 0 || fields.lengthBytes < HEAD_BYTES + 8) return [];
+  if (fields.u16(14) === 0) return [];
+  if (fields.lengthBytes < HEAD_BYTES + 8) throw fail();
   const vcn = vcnOf(bitmap, fields.u64(HEAD_BYTES));
   if (vcn === null) return [];
   if (vcn !== fields.u64(24) || !operations.every((code) => KNOWN_OPERATIONS.includes(code))) throw fail();

@@ -69,7 +69,10 @@ describe('allocationsOf', () => {
     });
   }
 
-  it('closes a gate for a change of fewer than 32 bytes', () => {
-    assert.throws(() => allocationsOf({ lsn: 1, type: 1, data: new Uint8Array(24) }, bitmap, 0), AppError);
+  it('closes a gate for a change that ends before its numbers, or before its clusters', () => {
+    for (const bytes of [24, 36]) {
+      const data = bitsRecord(set).subarray(0, bytes);
+      assert.throws(() => allocationsOf({ lsn: 1, type: 1, data }, bitmap, 0), AppError);
+    }
   });
 });
