@@ -72,7 +72,7 @@ export interface EngineOptions {
 
 export class EngineWorld {
   device: OpenDevice;
-  readonly guests: readonly Guest[];
+  guests: readonly Guest[];
   readonly points = new Map<string, EnginePoint>();
   /** Savesets that are to be removed: as the catalog's state `removing`. */
   readonly removing = new Set<string>();
@@ -97,6 +97,16 @@ export class EngineWorld {
       guest('db01', 2 * ENGINE_SEGMENT + 2 * ENGINE_GRID + GRAIN + 512, ENGINE_GRID + GRAIN),
       guest('web01', ENGINE_SEGMENT),
     ];
+  }
+
+  /** The same guests and points over a copy of the device; nothing may be open. Bytes of guests are shared. */
+  copyTo(storage: Storage): EngineWorld {
+    const copy = new EngineWorld({ ...this.device, storage }, this.#options);
+    copy.guests = this.guests.map((guest) => ({ ...guest, stream: copy.openStream(), open: undefined }));
+    for (const [savesetId, point] of this.points) copy.points.set(savesetId, point);
+    for (const [oldId, savesetId] of this.replaced) copy.replaced.set(oldId, savesetId);
+    copy.#at = this.#at;
+    return copy;
   }
 
   /** A moment; hours lie between two of them, so that retention has days to count. */

@@ -29,7 +29,7 @@ export async function assertPoints(world: EngineWorld): Promise<void> {
 }
 
 /** Restores every disk of a point and compares it with the model, byte for byte. */
-async function assertRestores(world: EngineWorld, point: EnginePoint): Promise<void> {
+export async function assertRestores(world: EngineWorld, point: EnginePoint): Promise<void> {
   const stream = world.openStream();
   await using chain = await OpenChain.open(world.chain(point, stream), { stream, signal });
   for (const [key, { bytes, isRight }] of point.expected) {

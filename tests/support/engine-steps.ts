@@ -40,15 +40,40 @@ function stepOf<T>(
 }
 
 const which = fc.nat(99);
-const guest = fc.nat(1);
-const grains = fc.record({ first: fc.nat(38), count: fc.integer({ min: 1, max: 14 }) });
-const place = fc.record({ guest, disk: fc.nat(1), grains });
+/** The first guest has disks of several segments, and most of the work. */
+const guest = fc.constantFrom(0, 0, 1);
+const disk = fc.constantFrom(0, 0, 0, 1);
+const grains = fc.record({
+  first: fc.oneof(
+    fc.nat(38),
+    fc.nat(9).map((cell) => cell * 4),
+  ),
+  count: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 8, max: 20 })),
+});
+const change = fc.oneof(
+  fc.record({ disk, grains, kind: fc.nat(9), how: fc.constantFrom('used' as const, 'any' as const) }),
+  fc.record({ disk, grains, kind: fc.integer({ min: 1, max: 9 }), how: fc.constant('new' as const) }),
+  fc.record({ disk, grains, how: fc.constantFrom('allocate' as const, 'free' as const, 'free' as const) }),
+);
+type Change = typeof change extends fc.Arbitrary<infer C> ? C : never;
+const changes = fc.array(change, { minLength: 1, maxLength: 4 });
 
 const guestOf = (world: EngineWorld, no: number): Guest => world.guests[no]!;
-const diskOf = (world: EngineWorld, at: { readonly guest: number; readonly disk: number }): GuestDisk => {
-  const { disks } = guestOf(world, at.guest);
+const diskOf = (world: EngineWorld, no: number, at: { readonly disk: number }): GuestDisk => {
+  const { disks } = guestOf(world, no);
   return disks[at.disk % disks.length]!;
 };
+
+/** What is given to a file without being written comes to light only when earlier backups left it out. */
+function makeChange(world: EngineWorld, no: number, drawn: Change): void {
+  const changed = diskOf(world, no, drawn);
+  if (!('kind' in drawn)) {
+    changed.allocate(drawn.grains, drawn.how === 'allocate');
+    return;
+  }
+  if (drawn.how === 'new') changed.allocate(drawn.grains, true);
+  changed.write(drawn.grains, drawn.kind, { at: world.tick(), onlyAllocated: drawn.how === 'used' });
+}
 
 /** One of all points; undefined when there is none. */
 function pick(points: Iterable<EnginePoint>, no: number): EnginePoint | undefined {
@@ -56,27 +81,20 @@ function pick(points: Iterable<EnginePoint>, no: number): EnginePoint | undefine
   return all[no % Math.max(1, all.length)];
 }
 
-const write = stepOf(
-  'write',
-  fc.record({ at: place, kind: fc.nat(9), how: fc.constantFrom('used', 'any', 'new') }),
-  (world, { at, kind, how }) => {
-    const disk = diskOf(world, at);
-    if (how === 'new') disk.allocate(at.grains, true);
-    disk.write(at.grains, kind, { at: world.tick(), onlyAllocated: how === 'used' });
-  },
-);
-const allocate = stepOf('allocate', fc.record({ at: place, on: fc.boolean() }), (world, { at, on }) =>
-  diskOf(world, at).allocate(at.grains, on),
-);
 const mapping = stepOf('mapping', fc.record({ guest, on: fc.boolean() }), (world, { guest: no, on }) => {
   guestOf(world, no).abm = on;
 });
-const tracking = stepOf('tracking', fc.record({ guest, disk: fc.nat(1) }), (world, at) =>
-  diskOf(world, at).startTrackingAnew(),
+const tracking = stepOf('tracking', fc.record({ guest, disk }), (world, at) =>
+  diskOf(world, at.guest, at).startTrackingAnew(),
 );
-const type = fc.constantFrom(...backupTypes, 'incremental' as const);
-const backUp = stepOf('back up', fc.record({ guest, type }), async (world, drawn) => {
+const type = fc.constantFrom(...backupTypes, 'incremental' as const, 'incremental' as const);
+/** A day of a guest, and the backup at its end. */
+const backUp = stepOf('back up', fc.record({ guest, changes, type }), async (world, drawn) => {
+  for (const one of drawn.changes) makeChange(world, drawn.guest, one);
   await world.backUp(guestOf(world, drawn.guest), drawn.type);
+});
+const work = stepOf('work', fc.record({ guest, changes }), (world, drawn) => {
+  for (const one of drawn.changes) makeChange(world, drawn.guest, one);
 });
 const begin = stepOf(
   'begin',
@@ -138,7 +156,7 @@ const prove = stepOf('verify', which, async (world, no) => {
 
 /** Steps of a run, at most so many; what a backup does is drawn more often than what an operator does. */
 export function engineSteps(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
-  const often = [write, write, allocate, allocate, backUp, backUp, backUp, reclaim];
-  const rare = [mapping, tracking, begin, settle, consolidate, prune, remove, reopen, rebuild, mark];
+  const often = [backUp, backUp, backUp, backUp, backUp, backUp, backUp, work, reclaim, reclaim, consolidate];
+  const rare = [mapping, tracking, begin, settle, prune, remove, reopen, rebuild, mark];
   return fc.commands([...often, ...rare, breakOne, prove], { maxCommands, size: 'max' });
 }
