@@ -115,9 +115,6 @@ const images: readonly Expected[] = [
   { packed: 'blkid-hpfs.img.xz', ...named('HPFS') },
   { packed: 'blkid-lvm2.img.xz', ...named('LVM2') },
   { packed: 'blkid-swap1.img.xz', ...named('swap') },
-  { packed: 'blkid-xfs-log.img.xz', ...named() },
-  { packed: 'blkid-xfs-v5.img.xz', ...named('XFS') },
-  { packed: 'blkid-xfs.img.xz', ...named('XFS') },
   { packed: 'blkid-zfs.img.xz', ...named() },
   { packed: 'exfat_lin_part.raw.xz', ...named('exFAT') },
   { packed: 'exfat_orphan.raw.xz', ...named('exFAT') },
@@ -137,8 +134,6 @@ const images: readonly Expected[] = [
   { packed: 'mbr-4096-p1e1.bin.xz', ...named(), warnings: ['PARTITION_TABLE_INVALID'] },
   { packed: 'lt-lvm2.vhdx.xz', ...named('LVM2') },
   { packed: 'lt-swap.vhdx.xz', ...named('swap') },
-  { packed: 'lt-xfs.vhdx.xz', ...named('XFS') },
-  { packed: 'lt-xfs5.vhdx.xz', ...named('XFS') },
 ];
 
 function shell(command: string, ...args: string[]): void {

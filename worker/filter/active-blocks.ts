@@ -8,7 +8,7 @@
  */
 import { type ExtentSet, complement, normalize, subtract, totalLength } from '../../shared/domain/extent.ts';
 import { type BlockReader } from '../ports.ts';
-import { type DiskBytes, diskBytesOf, readPiece } from './disk-bytes.ts';
+import { type DiskBytes, diskBytesOf } from './disk-bytes.ts';
 import {
   type ExamineVolume,
   type FileSystemFindings,
@@ -17,11 +17,14 @@ import {
   type KeptBeyond,
 } from './file-system.ts';
 import { examineExt } from './ext/volume.ts';
+import { findLogicalVolumes } from './lvm/volumes.ts';
 import { examineNtfs } from './ntfs/volume.ts';
 import { type PartitionRole } from './partitions/partition.ts';
 import { HEAD_BYTES, detectFileSystem } from './partitions/signatures.ts';
 import { type DiskLayout, type VolumePlace, findVolumes } from './partitions/volumes.ts';
-import { volumeBytesOf } from './volume-bytes.ts';
+import { examineSwap } from './swap/volume.ts';
+import { type VolumeBytes, assembledVolume, volumeBytesOf } from './volume-bytes.ts';
+import { examineXfs } from './xfs/volume.ts';
 
 /** By the name that signatures.ts gives. */
 const fileSystems: ReadonlyMap<string, ExamineVolume> = new Map([
@@ -29,7 +32,12 @@ const fileSystems: ReadonlyMap<string, ExamineVolume> = new Map([
   ['ext2', examineExt],
   ['ext3', examineExt],
   ['ext4', examineExt],
+  ['XFS', examineXfs],
+  ['swap', examineSwap],
 ]);
+
+const LVM = 'LVM2';
+const FAT_REASON = 'FAT is small and has no journal: always kept whole';
 
 export interface VolumeReport {
   readonly startBytes: number;
@@ -86,8 +94,7 @@ export async function mapActiveBlocks(
 ): Promise<ActiveBlocks> {
   const disk = diskBytesOf(reader, signal);
   const layout = await findVolumes(disk);
-  const examined: Examined[] = [];
-  for (const place of layout.volumes) examined.push(await examineVolume(disk, place, options));
+  const examined = await examineAll(disk, layout.volumes, options);
   const free = subtract(normalize(examined.flatMap((volume) => volume.free)), layout.tableBytes);
   const keep = complement(free, disk.capacityBytes);
   return {
@@ -111,20 +118,81 @@ function stateOf(examined: readonly Examined[]): ActiveBlocks['state'] {
   return filtered.length === looked.length ? 'filtered' : 'partly';
 }
 
-async function examineVolume(disk: DiskBytes, place: VolumePlace, options: FilterOptions): Promise<Examined> {
+/** All volumes of the disk by their start, logical ones beside those that they lie on. */
+async function examineAll(
+  disk: DiskBytes,
+  places: readonly VolumePlace[],
+  options: FilterOptions,
+): Promise<Examined[]> {
+  const examined: Examined[] = [];
+  const physical: VolumeBytes[] = [];
+  for (const place of places) {
+    const bytes = volumeBytesOf(disk, place.startBytes, place.lengthBytes);
+    const found = await examineVolume({ place, bytes, name: null }, options);
+    if (found === null) physical.push(bytes);
+    else examined.push(found);
+  }
+  examined.push(...(await examineLvm(disk, physical, options)));
+  return examined.sort((a, b) => a.report.startBytes - b.report.startBytes);
+}
+
+/** The physical volumes of LVM2, and the logical ones on them. */
+async function examineLvm(
+  disk: DiskBytes,
+  volumes: readonly VolumeBytes[],
+  options: FilterOptions,
+): Promise<Examined[]> {
+  const { physical, logical } = await findLogicalVolumes(volumes);
+  const examined = physical.map(({ bytes, group, gate, reason }): Examined => {
+    const place = wholePlace(bytes);
+    const findings = { ...nothingFound(LVM), label: group, gate, reason };
+    if (gate !== null) return keepWhole(place, findings);
+    const report = { ...placeOf(place), ...findings, skippedBytes: 0 };
+    return { report, free: [], isLookedInto: false, warnings: [] };
+  });
+  for (const { name, pieces } of logical) {
+    const bytes = assembledVolume(disk, pieces);
+    const found = await examineVolume({ place: wholePlace(bytes), bytes, name }, options);
+    examined.push(found ?? keepUnknown(wholePlace(bytes), LVM, name));
+  }
+  return examined;
+}
+
+const wholePlace = ({ startBytes, lengthBytes }: VolumeBytes): VolumePlace => {
+  return { startBytes, lengthBytes, role: 'any', problem: null };
+};
+
+interface Candidate {
+  readonly place: VolumePlace;
+  readonly bytes: VolumeBytes;
+  /** Of a logical volume, `group/volume`: goes before the label that its file system has. */
+  readonly name: string | null;
+}
+
+/** Null for a sound physical volume of LVM2. */
+async function examineVolume(
+  { place, bytes, name: ownName }: Candidate,
+  options: FilterOptions,
+): Promise<Examined | null> {
   const known = nameByRole(place.role);
-  if (known !== null) return keepUnknown(place, known);
-  const head = await readPiece(disk, place.startBytes, Math.min(HEAD_BYTES, place.lengthBytes));
+  if (known !== null) return keepUnknown(place, known, ownName);
+  const head = new Uint8Array(Math.min(HEAD_BYTES, place.lengthBytes));
+  await bytes.readInto(0, head);
   const { fileSystem, rival } = detectFileSystem(head);
   const examine = fileSystems.get(fileSystem);
-  if (examine === undefined) return keepUnknown(place, fileSystem);
-  if (place.problem !== null) return keepWhole(place, { ...nothingFound(fileSystem), ...place.problem });
+  const isLvm = fileSystem === LVM;
+  if (examine === undefined && !isLvm) {
+    return keepUnknown(place, place.role === LVM ? LVM : fileSystem, ownName);
+  }
+  const nothing = { ...nothingFound(fileSystem), label: ownName };
+  if (place.problem !== null) return keepWhole(place, { ...nothing, ...place.problem });
   if (rival !== null) {
     const reason = `The volume has the signatures of ${fileSystem} and of ${rival}`;
-    return keepWhole(place, { ...nothingFound(fileSystem), gate: 'two-file-systems', reason });
+    return keepWhole(place, { ...nothing, gate: 'two-file-systems', reason });
   }
-  const bytes = volumeBytesOf(disk, place.startBytes, place.lengthBytes);
-  const { free: freeOfVolume, warnings = [], ...findings } = await examine(bytes, options);
+  if (examine === undefined) return null;
+  const { free: freeOfVolume, warnings = [], ...found } = await examine(bytes, options);
+  const findings = { ...found, label: ownName ?? found.label };
   if (findings.gate !== null) return keepWhole(place, findings);
   const free = bytes.toDisk(freeOfVolume);
   const report = { ...placeOf(place), ...findings, skippedBytes: totalLength(free) };
@@ -135,7 +203,7 @@ async function examineVolume(disk: DiskBytes, place: VolumePlace, options: Filte
 
 /** The name for what the partition table alone tells, or null when the content must tell. */
 function nameByRole(role: PartitionRole): string | null {
-  if (role === 'any' || role === 'extended' || role === 'protective') return null;
+  if (role === 'any' || role === 'extended' || role === 'protective' || role === LVM) return null;
   return role === 'reserved' ? 'Microsoft reserved' : role;
 }
 
@@ -150,11 +218,13 @@ function placeOf({ startBytes, lengthBytes }: VolumePlace): Pick<VolumeReport, '
   return { startBytes, lengthBytes };
 }
 
-function keepUnknown(place: VolumePlace, fileSystem: string): Examined {
-  const reason = 'The filter does not look into this file system';
+function keepUnknown(place: VolumePlace, fileSystem: string, label: string | null): Examined {
+  const isFat = fileSystem.startsWith('FAT');
+  const reason = isFat ? FAT_REASON : 'The filter does not look into this file system';
   const report = {
     ...placeOf(place),
     ...nothingFound(fileSystem),
+    label,
     skippedBytes: 0,
     gate: 'not-filtered',
     reason,
