@@ -11,14 +11,14 @@ export function exitOfError(error: Pick<AppError, 'code'>): number {
   return errorTable[error.code].exit || EXIT_FAILED;
 }
 
-/** The exit code of a command that waited for `run`. A single restore or verify ends with the code of its own error. */
+/** The exit code of a command that waited for `run`. What is no backup ends with the code of its first error. */
 export function exitOfRun(run: RunView): number {
   switch (run.outcome) {
     case 'ok':
     case 'warning':
       return EXIT_OK;
     case 'partly':
-      return errorTable.RUN_PARTLY_FAILED.exit;
+      return run.kind === 'backup' ? errorTable.RUN_PARTLY_FAILED.exit : exitOfFailure(run);
     case 'cancelled':
       return errorTable.CANCELLED.exit;
     case 'failed':
@@ -28,6 +28,6 @@ export function exitOfRun(run: RunView): number {
 }
 
 function exitOfFailure(run: RunView): number {
-  const error = run.kind === 'backup' ? null : run.tasks[0]?.error;
+  const error = run.kind === 'backup' ? null : run.tasks.find((task) => task.outcome === 'failed')?.error;
   return error ? exitOfError(error) : errorTable.RUN_FAILED.exit;
 }

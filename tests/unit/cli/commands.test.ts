@@ -238,6 +238,21 @@ describe('the command line', () => {
       },
       14,
     ],
+    [
+      'a damaged point among sound ones',
+      {
+        kind: 'verify',
+        outcome: 'partly',
+        tasks: [
+          aTask({ outcome: 'ok' }),
+          aTask({
+            outcome: 'failed',
+            error: { code: 'VERIFY_FAILED', message: 'Cannot restore', facts: {} },
+          }),
+        ],
+      },
+      14,
+    ],
   ];
   for (const [what, over, code] of ends) {
     it(`ends a watch with ${code} for a run that ended with ${what}`, async () => {
