@@ -107,7 +107,8 @@ export class Dispatcher {
     const run = runs.get(runId);
     const task = run?.queue.find((candidate) => candidate.taskId === taskId);
     if (run === undefined || task === undefined) return null;
-    return whyWaiting(options, run, task, { guard, inUse: streamsOf(run, [...slots]) });
+    const starting = slotsOf(this.#floor, run).filter(({ state }) => state === 'starting').length;
+    return whyWaiting(options, run, task, { guard, inUse: streamsOf(run, [...slots]), starting });
   }
 
   /** No new work; every run ends with `stop`. Resolves when the workers have gone, at the latest after `withinMs`. */

@@ -27,21 +27,24 @@ export function admissionOf(sources: StateSources, run: ActiveRun): Admission {
   });
 }
 
-/** @param inUse - streams that the run holds */
+/** @param inUse - streams that the run holds; `starting` of them have a worker that is not ready yet */
 export function whyWaiting(
   sources: StateSources,
   run: ActiveRun,
   task: QueuedTask,
-  how: { readonly guard: VmGuard; readonly inUse: number },
+  how: { readonly guard: VmGuard; readonly inUse: number; readonly starting: number },
 ): string {
   const { registry, clock } = sources;
   return waitReason({
+    runId: run.runId,
     attempt: task.attempts + 1,
     pauseMs: task.notBeforeMs - clock.monotonicMs(),
     busyWith: how.guard.busyWith(task),
     leftOver: how.guard.leftOver(task),
     setting: run.setting,
     inUse: how.inUse,
+    starting: how.starting,
+    ahead: run.queue.indexOf(task),
     devices: aliveDevices(sources, run).map(({ deviceId, name }) => ({
       name,
       free: registry.free(deviceId),

@@ -8,6 +8,8 @@ export interface DeviceOccupancy {
 }
 
 export interface WaitInput {
+  /** The run of the task. */
+  readonly runId: number;
   /** Of the attempt that comes next, from 1. */
   readonly attempt: number;
   readonly pauseMs: number;
@@ -16,24 +18,44 @@ export interface WaitInput {
   /** A snapshot of ours is still on the VM. */
   readonly leftOver: string | undefined;
   readonly setting: number;
+  /** Streams that the run holds. */
   readonly inUse: number;
+  /** Streams of the run whose workers start, and tasks of the run that are nearer to getting one. */
+  readonly starting: number;
+  readonly ahead: number;
   readonly devices: readonly DeviceOccupancy[];
 }
 
 export function waitReason(input: WaitInput): string {
-  const { pauseMs, attempt, busyWith, leftOver, setting, inUse } = input;
+  const { pauseMs, attempt, busyWith, leftOver } = input;
   if (pauseMs > 0) return `waits ${pauseText(pauseMs)} before attempt ${attempt}`;
   if (busyWith !== undefined) {
     return `waits for run ${busyWith.runId}, task ${busyWith.taskId}, which works on the same VM`;
   }
   if (leftOver !== undefined)
     return `waits until the snapshot "${leftOver}" of an earlier attempt is removed`;
+  if (input.ahead < input.starting) return 'waits for a worker to start';
+  return turnText(input) ?? deviceText(input);
+}
+
+/** Undefined when it is not the run itself that uses all that the task could have. */
+function turnText({ runId, setting, inUse, devices }: WaitInput): string | undefined {
   if (inUse >= setting) return `waits for its turn: ${inUse} of ${setting} streams of this run are in use`;
+  const holders = devices.flatMap((device) => device.holders);
+  const isFree = devices.some((device) => device.free > 0);
+  if (isFree || holders.length === 0 || holders.some((holder) => holder.runId !== runId)) return undefined;
+  return `waits for its turn: this run uses every stream of device ${namesOf(devices)}`;
+}
+
+function deviceText(input: WaitInput): string {
   const device = input.devices[0];
   if (device === undefined) return 'waits for a device';
   if (input.devices.some((other) => other.free > 0)) return 'waits for a worker to start';
-  const names = input.devices.map((other) => `"${other.name}"`).join(' or ');
-  return `waits for a stream of device ${names}, ${holderText(device)}`;
+  return `waits for a stream of device ${namesOf(input.devices)}, ${holderText(device)}`;
+}
+
+function namesOf(devices: readonly DeviceOccupancy[]): string {
+  return devices.map(({ name }) => `"${name}"`).join(' or ');
 }
 
 function pauseText(ms: number): string {

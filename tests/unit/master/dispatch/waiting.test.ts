@@ -7,12 +7,15 @@ import { systemClock } from '../../../../shared/base/clock.ts';
 describe('waitReason', () => {
   const tape = { name: 'tape0', free: 0, holders: [{ runId: 41, taskId: 7 }] };
   const calm = {
+    runId: 50,
     attempt: 1,
     pauseMs: 0,
     busyWith: undefined,
     leftOver: undefined,
     setting: 2,
     inUse: 0,
+    starting: 0,
+    ahead: 0,
     devices: [tape],
   };
   const cases = [
@@ -25,6 +28,15 @@ describe('waitReason', () => {
       text: 'waits for run 3, task 4, which works on the same VM',
     },
     { more: { leftOver: 'x' }, text: 'waits until the snapshot "x" of an earlier attempt is removed' },
+    {
+      more: { inUse: 1, devices: [{ ...tape, holders: [{ runId: 50, taskId: 8 }] }] },
+      text: 'waits for its turn: this run uses every stream of device "tape0"',
+    },
+    { more: { inUse: 2, starting: 2, ahead: 1 }, text: 'waits for a worker to start' },
+    {
+      more: { inUse: 2, starting: 1, ahead: 1 },
+      text: 'waits for its turn: 2 of 2 streams of this run are in use',
+    },
     { more: { devices: [] }, text: 'waits for a device' },
     { more: { devices: [{ ...tape, free: 1 }] }, text: 'waits for a worker to start' },
     {
