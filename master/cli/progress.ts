@@ -23,7 +23,7 @@ function describeProgress(task: TaskView): string {
     parts.push(
       `${formatPercent(doneBytes, totalBytes)}, ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`,
     );
-  }
+  } else parts.push(progress.what);
   if (bytesPerSecond > 0) parts.push(`${formatBytes(bytesPerSecond)}/s`);
   if (etaMs !== null && doneBytes < totalBytes) parts.push(`${formatDuration(etaMs)} left`);
   return `${progress.phase.padEnd(8)}  ${parts.join(', ')}`.trimEnd();
@@ -88,14 +88,30 @@ export class PlainProgress {
 
   /** The lines that `run` adds to what was told before. */
   next(run: RunView, nowMs: number): string[] {
-    return run.tasks.flatMap((task) => {
+    const news = run.tasks.filter((task) => {
       const now = tell(task, nowMs);
       const before = this.#told.get(task.taskId);
-      if (before !== undefined && !isWorth(before, now)) return [];
+      if (before !== undefined && !isWorth(before, now)) return false;
       this.#told.set(task.taskId, now);
-      return now.text === '' ? [] : [`${task.subject}: ${line(task)}`];
+      return now.text !== '';
     });
+    return [
+      ...waitingNews(news.filter((task) => task.state === 'queued')),
+      ...news.filter((task) => task.state !== 'queued').map((task) => `${task.subject}: ${line(task)}`),
+    ];
   }
+}
+
+/** One line for all that wait for the same. */
+function waitingNews(waiting: readonly TaskView[]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const task of waiting) {
+    const text = line(task);
+    groups.set(text, [...(groups.get(text) ?? []), task.subject]);
+  }
+  return [...groups].map(([text, [first = '', ...others]]) =>
+    others.length === 0 ? `${first}: ${text}` : `${first} and ${others.length} more: ${text}`,
+  );
 }
 
 function tell(task: TaskView, nowMs: number): Told {

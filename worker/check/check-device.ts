@@ -114,7 +114,7 @@ function reportPack(check: Check, pack: number, fault: PackFault): void {
     repairable: fault.lost === 0,
     object: check.packName(pack),
     what: parts.join('; '),
-    remedy: remedies.length > 0 ? remedies.join('; ') : 'Nothing is lost by it',
+    remedy: remedies.length > 0 ? remedies.join('. ') : 'Nothing is lost by it',
     points: fault.points,
   });
 }

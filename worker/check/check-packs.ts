@@ -29,16 +29,17 @@ const READ_BYTES = CHUNK_HEADER_BYTES + MAX_STORED_BYTES + 4 * MiB;
 /** Fills `check.packFaults` and the numbers of all records. */
 export async function checkPacks(check: Check): Promise<void> {
   const { packs } = check.survey;
-  const totalBytes = check.options.payloads ? packs.bytes : packs.count;
-  let doneBytes = 0;
+  const { payloads } = check.options;
+  const unit = payloads ? 'bytes' : 'objects';
+  let done = 0;
   const numbers = Array.from({ length: PACKS_IN_FLIGHT }, (_, i) => i);
   await Promise.all(
     numbers.map(async (first) => {
-      const buffer = new Uint8Array(check.options.payloads ? READ_BYTES : 0);
+      const buffer = new Uint8Array(payloads ? READ_BYTES : 0);
       for (let pack = first; pack < packs.count; pack += PACKS_IN_FLIGHT) {
         await checkPack(check, pack, buffer);
-        doneBytes += check.options.payloads ? packs.place(pack).lengthBytes : 1;
-        check.options.progress('packs', doneBytes, totalBytes);
+        done += payloads ? packs.place(pack).lengthBytes : 1;
+        check.options.progress('packs', done, payloads ? packs.bytes : packs.count, unit);
       }
     }),
   );

@@ -29,7 +29,7 @@ export async function checkRefs(
   );
   for (const [i, { savesetId }] of ordered.entries()) {
     check.signal.throwIfAborted();
-    check.options.progress('indexes', i + 1, ordered.length);
+    check.options.progress('points', i + 1, ordered.length, 'objects');
     await checkPointRefs(walk, savesetId);
   }
   await findElsewhere(check, lost);
@@ -142,7 +142,7 @@ async function findElsewhere(check: Check, lost: LostRefs): Promise<void> {
   const found = new Set<string>();
   const { packs } = check.survey;
   for (let pack = 0; pack < packs.count; pack++) {
-    check.options.progress('search', pack + 1, packs.count);
+    check.options.progress('packs that may hold lost chunks', pack + 1, packs.count, 'objects');
     const entries = (await check.directories.read(pack))?.entries ?? [];
     for (const [i, { id }] of entries.entries()) {
       const key = toHex(id);

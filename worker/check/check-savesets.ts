@@ -47,7 +47,7 @@ export async function checkSavesets(check: Check): Promise<CheckedPoints> {
   let done = 0;
   for (const [savesetId, names] of savesets) {
     check.signal.throwIfAborted();
-    check.options.progress('savesets', ++done, savesets.size);
+    check.options.progress('savesets', ++done, savesets.size, 'objects');
     if (names.hasPin) await checkPin(check, savesetId);
     if (!names.hasSeal) unsealed.push(savesetId);
     else await checkPoint(check, savesetId, result);

@@ -67,8 +67,13 @@ function optionsOf(spec: CheckSpec, context: TaskContext): CheckOptions {
     payloads: spec.payloads,
     nowMs: clock.nowMs(),
     statesOf: (ids) => context.statesOf(ids),
-    progress: (what, doneBytes, totalBytes) =>
-      context.report({ phase: 'read', what, doneBytes: Math.min(doneBytes, totalBytes), totalBytes }),
+    progress: (what, done, total, unit) =>
+      context.report({
+        phase: 'read',
+        ...(unit === 'bytes'
+          ? { what, doneBytes: Math.min(done, total), totalBytes: total }
+          : { what: `${what}: ${done} of ${total}`, doneBytes: 0, totalBytes: 0 }),
+      }),
   };
 }
 
@@ -79,7 +84,10 @@ function failureOf(check: Check, report: CheckReport, { stream }: TaskContext): 
   const { name } = stream.access;
   const { lostChunks, damagedPoints } = report;
   const objects = damage === 1 ? 'one object is damaged' : `${damage} objects are damaged`;
-  const lost = lostChunks > 0 ? `, ${lostChunks} chunks in use are lost` : '';
+  const lost =
+    lostChunks > 0
+      ? `, ${lostChunks === 1 ? 'one chunk in use is' : `${lostChunks} chunks in use are`} lost`
+      : '';
   return new AppError('DEVICE_DAMAGED', `Cannot trust all of device "${name}": ${objects}${lost}`, {
     device: name,
     damage,

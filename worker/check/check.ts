@@ -27,7 +27,8 @@ export interface CheckOptions {
   readonly nowMs: number;
   /** Asked for attempts and unsealed savesets. */
   statesOf(ids: readonly string[]): Promise<ReadonlyMap<string, KnownState>>;
-  progress(what: string, done: number, total: number): void;
+  /** What has been looked at: objects, or with payloads their bytes. */
+  progress(what: string, done: number, total: number, unit: 'objects' | 'bytes'): void;
 }
 
 /** What is wrong with one pack. */

@@ -123,7 +123,7 @@ export async function finishSweep(
     await device.storage.remove(packName(packId));
     removed.packs++;
     removed.bytes += bytes;
-    progress('remove', `pack ${packId}`, i + 1, sweep.packs.length);
+    progress('remove', `packs: ${i + 1} of ${sweep.packs.length}`, 0, 0);
   }
   await device.storage.removeFolder(sweepFolder(sweep.sweepId));
   return removed;

@@ -91,6 +91,20 @@ describe('PlainProgress', () => {
     assert.deepEqual(plain.next(running([waiting(2)]), 90_000), []);
   });
 
+  it('tells in one line what waits for the same', () => {
+    const other = { ...waiting(4), waitsFor: 'waits for its turn' };
+    assert.deepEqual(new PlainProgress().next(running([waiting(2), waiting(3), other]), 0), [
+      'vm2 and 1 more: waits for device "disk1"',
+      'vm4: waits for its turn',
+    ]);
+  });
+
+  it('says what is worked on where it is not counted in bytes', () => {
+    const { progress } = reading(0);
+    const task = reading(0, { progress: { ...progress!, what: '3 of 9 indexes', totalBytes: 0 } });
+    assert.match(new PlainProgress().next(running([task]), 0)[0] ?? '', /^db01: read 3 of 9 indexes/);
+  });
+
   const queued = (waitsFor: string) => running([{ ...waiting(2), waitsFor }]);
   const ofDevice = 'waits for a stream of device "tape0", held by run';
   const same: readonly (readonly [string, string])[] = [
