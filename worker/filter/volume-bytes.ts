@@ -60,9 +60,26 @@ interface Piece extends Extent {
 }
 
 function overlapping(places: readonly Piece[], extent: Extent): Piece[] {
-  return places.flatMap((piece) => {
+  const found: Piece[] = [];
+  for (let i = firstEndingAfter(places, extent.start); i < places.length; i++) {
+    const piece = places[i];
+    if (piece === undefined || piece.start >= endOf(extent)) break;
     const start = Math.max(piece.start, extent.start);
     const length = Math.min(endOf(piece), endOf(extent)) - start;
-    return length > 0 ? [{ start, length, disk: piece.disk + start - piece.start }] : [];
-  });
+    if (length > 0) found.push({ start, length, disk: piece.disk + start - piece.start });
+  }
+  return found;
+}
+
+/** Found by halving: a volume may have thousands of pieces, and as many free runs as a bitmap. */
+function firstEndingAfter(places: readonly Piece[], position: number): number {
+  let low = 0;
+  let high = places.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const piece = places[middle];
+    if (piece !== undefined && endOf(piece) <= position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
