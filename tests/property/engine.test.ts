@@ -13,12 +13,14 @@ import { openLocalStorage } from '../../shared/repository/storage-local.ts';
 import { MemoryStorage } from '../../shared/repository/storage-memory.ts';
 import { ENGINE_GRID, ENGINE_SEGMENT, EnginePool, EngineWorld } from '../support/engine-model.ts';
 import { assertNothingLeft, assertSound } from '../support/engine-proof.ts';
-import { type EngineRun, engineSteps } from '../support/engine-steps.ts';
+import { type Day, type EngineRun, engineSteps, liveDay, someDays } from '../support/engine-steps.ts';
 import { type TempFolder, tempFolder } from '../support/temp.ts';
 
 const RUNS = 30;
 const COMMANDS = 25;
 const KINDS = { clear: {}, encrypted: { encryption: { password: 'engine', label: 'test' } } } as const;
+
+type Steps = Iterable<fc.AsyncCommand<object, EngineRun>>;
 
 const readNumber = (name: string): number | undefined => {
   const text = readEnv(name);
@@ -67,8 +69,9 @@ for (const [kind, options] of Object.entries<Omit<NewDevice, 'clock'>>(KINDS)) {
       return world;
     }
 
-    async function runAll(where: 'memory' | 'folder', steps: Iterable<fc.AsyncCommand<object, EngineRun>>) {
+    async function runAll(where: 'memory' | 'folder', days: readonly Day[], steps: Steps) {
       const run: EngineRun = { world: await aWorld(where), steps: 0, done };
+      for (const day of days) await liveDay(run.world, day);
       await fc.asyncModelRun(() => ({ model: {}, real: run }), steps);
       const { world } = run;
       await assertSound(world);
@@ -79,7 +82,7 @@ for (const [kind, options] of Object.entries<Omit<NewDevice, 'clock'>>(KINDS)) {
       done.set('try again', (done.get('try again') ?? 0) + world.retries);
     }
 
-    const draw = (runs: number): fc.Parameters<[Iterable<fc.AsyncCommand<object, EngineRun>>]> => {
+    const draw = (runs: number): fc.Parameters<[Day[], Steps]> => {
       const seed = readNumber('BLOCKHOUSE_ENGINE_SEED');
       return { numRuns: runs, ...(seed === undefined ? {} : { seed }) };
     };
@@ -87,7 +90,7 @@ for (const [kind, options] of Object.entries<Omit<NewDevice, 'clock'>>(KINDS)) {
     it('gives every point back, and holds nothing else in the end', async () => {
       const runs = readNumber('BLOCKHOUSE_ENGINE_RUNS') ?? RUNS;
       await fc.assert(
-        fc.asyncProperty(engineSteps(COMMANDS), (steps) => runAll('memory', steps)),
+        fc.asyncProperty(someDays, engineSteps(COMMANDS), (days, steps) => runAll('memory', days, steps)),
         draw(runs),
       );
       const idle = ['back up', 'consolidate', 'reclaim', 'break'].filter((step) => !done.has(step));
@@ -96,7 +99,7 @@ for (const [kind, options] of Object.entries<Omit<NewDevice, 'clock'>>(KINDS)) {
 
     it('does the same in a folder', async () => {
       await fc.assert(
-        fc.asyncProperty(engineSteps(COMMANDS), (steps) => runAll('folder', steps)),
+        fc.asyncProperty(someDays, engineSteps(COMMANDS), (days, steps) => runAll('folder', days, steps)),
         draw(2),
       );
     });
