@@ -27,9 +27,9 @@ describe('the engine, when the device is full', () => {
     const [guest] = world.guests;
     const error: unknown = await world.backUp(guest!, 'full').catch((e: unknown) => e);
     assert.instanceOf(error, AppError);
-    assert.equal((error).code, 'DEVICE_FULL');
+    assert.equal(error.code, 'DEVICE_FULL');
     assert.match(errorTable.DEVICE_FULL.help, /^Make space on the device/);
-    assert.include((error).message, `"${world.device.storage.location}": no space is left`);
+    assert.include(error.message, `"${world.device.storage.location}": no space is left`);
     await world.settle(guest!, 'discard');
     await assertSound(world);
     const { findings } = await checkReport(world);
