@@ -193,13 +193,17 @@ for (const encrypted of [false, true]) {
       const savesetId = name.split('/')[1]!;
       const known = await device.report({ states: { [savesetId]: 'sealed' } });
       assert.isTrue(namesIt(known, name));
-      const unknown = await device.report();
-      assert.deepEqual(
-        unknown.findings
-          .filter(({ object }) => object === `savesets/${savesetId}`)
-          .map(({ severity }) => severity),
-        ['leftover'],
-      );
+      for (const [state, severity] of [
+        ['unknown', 'note'],
+        ['over', 'leftover'],
+      ] as const) {
+        const { findings } = await device.report({ states: { [savesetId]: state } });
+        const found = findings.filter(({ object }) => object === `savesets/${savesetId}`);
+        assert.deepEqual(
+          found.map((finding) => finding.severity),
+          [severity],
+        );
+      }
     });
 
     it('loses nothing by lists of moved records, attempts, sweeps, pins and marks that are gone', async () => {
