@@ -1,10 +1,10 @@
 /**
  * Remakes the committed volumes of tests/fixtures/volumes that cannot be made without mounting them: XFS clean, frozen and as after
- * a crash. Needs root, a loop device, a kernel with XFS, and xfsprogs.
+ * a crash, exFAT with files. Needs root, a loop device, a kernel with XFS, /dev/fuse, and xfsprogs, exfatprogs, exfat-fuse, partclone.
  *
  *   npx tsx scripts/make-volume-fixtures.ts
  *
- * Each volume is a patch stream from zeros (tests/support/disk-patches.ts) and a .json with what xfs_db says is free.
+ * Each volume is a patch stream from zeros (tests/support/disk-patches.ts) and a .json with what xfs_db or partclone says is free.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -114,11 +114,44 @@ function xfsDbNumber(file: string, place: string, name: string): number {
   return Number(/= (\d+)/.exec(run('xfs_db', ['-r', '-c', place, '-c', `p ${name}`, file]).toString())?.[1]);
 }
 
+/** exFAT with clusters of 512 bytes, written by exfat-fuse, every second small file deleted again. */
+function makeExfat(workFolder: string): void {
+  const file = path.join(workFolder, 'exfat');
+  run('truncate', ['-s', '16M', file]);
+  run('mkfs.exfat', ['-c', '512', '-L', 'fixture', file]);
+  const root = mkdtempSync(path.join(workFolder, 'mount-'));
+  const device = run('losetup', ['-f', '--show', file]).toString().trim();
+  run('mount.exfat-fuse', [device, root]);
+  try {
+    for (let number = 0; number < 200; number++) {
+      writeFileSync(path.join(root, `f-${String(number)}`), content(number, 3000));
+    }
+    mkdirSync(path.join(root, 'folder'));
+    writeFileSync(path.join(root, 'folder', 'large'), content(9999, 2_000_000));
+    for (let number = 0; number < 200; number += 2) rmSync(path.join(root, `f-${String(number)}`));
+  } finally {
+    run('umount', [root]);
+    run('losetup', ['-d', device]);
+  }
+  run('fsck.exfat', ['-n', file]);
+  saveVolume({ file, name: 'exfat', folder: OUT, free: freeByPartclone(file) });
+}
+
+/** `[byte, bytes]` that partclone would not copy. */
+function freeByPartclone(file: string): [number, number][] {
+  const map = run('partclone.exfat', ['-q', '-I', '-F', '-D', '-s', file, '-O', '-']).toString();
+  return [...map.matchAll(/^(0x[0-9A-F]+)\s+(0x[0-9A-F]+)\s+\?$/gim)].map(([, start, length]) => [
+    Number(start),
+    Number(length),
+  ]);
+}
+
 const workFolder = mkdtempSync(path.join(tmpdir(), 'make-volumes-'));
 try {
   mkdirSync(OUT, { recursive: true });
   makeSmallBlocks(workFolder);
   makeOld(workFolder);
+  makeExfat(workFolder);
 } finally {
   rmSync(workFolder, { recursive: true, force: true });
 }

@@ -16,6 +16,7 @@ import {
   type FilterWarning,
   type KeptBeyond,
 } from './file-system.ts';
+import { examineExfat } from './exfat/volume.ts';
 import { examineExt } from './ext/volume.ts';
 import { findLogicalVolumes } from './lvm/volumes.ts';
 import { examineNtfs } from './ntfs/volume.ts';
@@ -33,6 +34,7 @@ const fileSystems: ReadonlyMap<string, ExamineVolume> = new Map([
   ['ext3', examineExt],
   ['ext4', examineExt],
   ['XFS', examineXfs],
+  ['exFAT', examineExfat],
   ['swap', examineSwap],
 ]);
 
