@@ -43,8 +43,12 @@ export class DeviceKeys {
     return (await this.#unlocked(storage, deviceId))?.key ?? null;
   }
 
-  /** Keeps a password, if it opens the device. @throws AppError `REPO_KEY_WRONG`, or what the device says */
+  /**
+   * Keeps a password, if it opens the device.
+   * @throws AppError `REPO_KEY_WRONG`, `USAGE_INVALID` when it is not encrypted, or what the device says
+   */
   async use(storage: Storage, deviceId: string, password: string): Promise<void> {
+    await requireEncrypted(storage, deviceId);
     const unlocked = await derive(storage, deviceId, password);
     await this.#keep(deviceId, password, unlocked);
   }
@@ -106,15 +110,24 @@ export class DeviceKeys {
   }
 
   async #needed(storage: Storage, deviceId: string): Promise<UnlockedKey> {
-    const header = await readDeviceHeader(storage, deviceId);
-    const facts = { location: storage.location, deviceId };
-    if (!isEncrypted(header)) {
-      throw new AppError('USAGE_INVALID', `Cannot change keys of "${storage.location}": it has none`, facts);
-    }
+    await requireEncrypted(storage, deviceId);
     const unlocked = await this.#unlocked(storage, deviceId);
     if (unlocked !== undefined) return unlocked;
+    const facts = { location: storage.location, deviceId };
     throw new AppError('REPO_DEVICE_LOCKED', `Cannot use "${storage.location}": it is encrypted`, facts);
   }
+}
+
+async function requireEncrypted(storage: Storage, deviceId: string): Promise<void> {
+  if (isEncrypted(await readDeviceHeader(storage, deviceId))) return;
+  throw new AppError(
+    'USAGE_INVALID',
+    `Cannot use passwords with "${storage.location}": it is not encrypted`,
+    {
+      location: storage.location,
+      deviceId,
+    },
+  );
 }
 
 interface NewPassword {

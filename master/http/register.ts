@@ -47,7 +47,7 @@ export class RouteTable {
 
 function parseRequest<R extends Route>(route: R, request: FastifyRequest): RouteRequest<R> {
   return {
-    params: part<R['params']>(route.params, request.params, 'the path'),
+    params: part<R['params']>(route.params, request.params, 'what is named'),
     query: part<R['query']>(route.query, request.query, 'the query'),
     body: part<R['body']>(route.body, request.body ?? {}, 'the request'),
   };

@@ -11,7 +11,7 @@ export const objectName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'use 1 to 64 letters, digits, . _ -');
 /** Of an attempt on a device, or of a saveset: 16 hexadecimal digits. */
-export const attemptId = z.string().regex(/^[0-9a-f]{16}$/);
+export const attemptId = z.string().regex(/^[0-9a-f]{16}$/, 'use 16 hexadecimal digits');
 export const percent = z.number().int().min(0).max(100);
 export const errorCode = z
   .string()

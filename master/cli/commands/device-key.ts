@@ -32,7 +32,11 @@ function listCommand(argv: CommonArgv, choose: Choose): CommonArgv {
           slot.inUse ? 'in use' : '',
         ]);
         const damaged = keys.damaged.map((slotId) => [slotId, '', '', 'damaged']);
-        session.output.result(keys, () => session.output.table(columns, [...rows, ...damaged]));
+        const all = [...rows, ...damaged];
+        session.output.result(keys, () => {
+          if (all.length > 0) session.output.table(columns, all);
+          else session.output.line(`Device "${args.name}" has no passwords`);
+        });
         return EXIT_OK;
       }),
   );

@@ -46,6 +46,15 @@ describe('DeviceKeys', function () {
     assert.equal((await deviceStore(systemClock, later).withKey(device)).key, hex);
   });
 
+  it('takes no password for a device that is not encrypted', async () => {
+    const plain = temp.file('plain');
+    const id = await deviceStore(systemClock, keys).prepare(plain, { encrypt: false });
+    const by = { password: PASSWORD, label: 'x' };
+    assert.equal(await codeOfAsync(keys.use(openLocalStorage(plain), id, PASSWORD)), 'USAGE_INVALID');
+    assert.equal(await codeOfAsync(keys.add(openLocalStorage(plain), id, by)), 'USAGE_INVALID');
+    assert.deepEqual(await keys.list(openLocalStorage(plain), id), { slots: [], damaged: [] });
+  });
+
   it('is locked without its password, and says how it is encrypted all the same', async () => {
     await keys.forget(deviceId);
     const store = deviceStore(systemClock, keys);
