@@ -167,7 +167,12 @@ const cases: readonly Case[] = [
     edit: superblock32(96, 2),
   },
   { name: 'a replay without a journal', volume: 'ext3-crash', gate: bad, edit: superblock32(92, 0) },
-  { name: 'a size of clusters without bigalloc', volume: 'ext3-crash', gate: null, edit: superblock32(28, 99) },
+  {
+    name: 'a size of clusters without bigalloc',
+    volume: 'ext3-crash',
+    gate: null,
+    edit: superblock32(28, 99),
+  },
   { name: 'a strange first block', volume: 'ext3-crash', gate: bad, edit: superblock32(20, 0) },
   { name: 'groups of no size', volume: 'ext3-crash', gate: bad, edit: superblock32(32, 0) },
   { name: 'more blocks than the partition', volume: 'ext3-crash', gate: bad, edit: superblock32(4, 30_000) },
