@@ -21,3 +21,10 @@ export function unpackImage(name: string, folder: string): string {
   if (unpacked !== raw) runProgram('qemu-img', ['convert', '-O', 'raw', unpacked, raw]);
   return raw;
 }
+
+/** Copies one volume of a raw disk to `target`, holes as holes; wants qemu-img. */
+export function copyVolume(raw: string, place: { start: number; length: number }, target: string): void {
+  const file = { driver: 'file', filename: raw };
+  const part = { driver: 'raw', offset: place.start, size: place.length, file };
+  runProgram('qemu-img', ['convert', '-O', 'raw', `json:${JSON.stringify(part)}`, target]);
+}
