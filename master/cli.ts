@@ -7,6 +7,7 @@ import { readEnv } from '../shared/base/env.ts';
 import { errorTable } from '../shared/base/error-table.ts';
 import { systemCode } from '../shared/base/errors.ts';
 import { runCli } from './cli/run-cli.ts';
+import { inspectInProcess } from './inspect-process.ts';
 
 const stop = new AbortController();
 
@@ -39,4 +40,5 @@ process.exitCode = await runCli(process.argv.slice(2), {
     const { runService } = await import('./main.ts');
     await runService({ dataDir, configFile, tell: (line) => output.note(line), stop: stop.signal });
   },
+  inspectDisk: inspectInProcess,
 });

@@ -7,6 +7,7 @@ import { AppError, isAppError, toAppError } from '../../shared/base/errors.ts';
 import { PRODUCT, VERSION } from '../../shared/base/version.ts';
 import { catalogCommands } from './commands/catalog.ts';
 import { deviceCommands } from './commands/device.ts';
+import { diskCommands } from './commands/disk.ts';
 import { jobCommands } from './commands/job.ts';
 import { pointCommands } from './commands/point.ts';
 import { pruneCommands } from './commands/prune.ts';
@@ -42,6 +43,7 @@ const groups: readonly ((argv: CommonArgv, choose: Choose) => CommonArgv)[] = [
   statusCommands,
   serverCommands,
   vmCommands,
+  diskCommands,
   deviceCommands,
   jobCommands,
   runCommands,

@@ -9,7 +9,8 @@ import { parseCommand } from './parser.ts';
 import { type Keyboard, terminalPrompt } from './prompt.ts';
 import { type Session } from './session.ts';
 
-export interface World extends Surroundings, Pick<Session, 'cwd' | 'clock' | 'signal' | 'serve'> {
+export interface World
+  extends Surroundings, Pick<Session, 'cwd' | 'clock' | 'signal' | 'serve' | 'inspectDisk'> {
   readonly stdin: Keyboard;
   readonly stdout: Screen;
   readonly stderr: Screen;
@@ -45,6 +46,7 @@ function openSession(world: World, output: Output, data: string | undefined): Se
     signal: world.signal,
     env: (name) => world.env(name),
     serve: (options) => world.serve(options),
+    inspectDisk: (order, signal) => world.inspectDisk(order, signal),
   };
 }
 

@@ -1,5 +1,6 @@
 /** What a command works with. The entry (master/cli.ts) builds it from the process; tests build it from pieces. */
 import { type Clock } from '../../shared/base/clock.ts';
+import { type DiskInspection, type InspectOrder } from '../../shared/contract/disk-inspection.ts';
 import { type Route, type RouteInput } from '../../shared/contract/routes.ts';
 import { type z } from 'zod';
 import { ApiClient } from './api-client.ts';
@@ -25,6 +26,8 @@ export interface Session {
   env(name: string): string | undefined;
   /** Runs the service in this process until it is told to stop. */
   serve(options: ServeOptions): Promise<void>;
+  /** Looks at a disk in a file; needs no service. */
+  inspectDisk(order: InspectOrder, signal: AbortSignal): Promise<DiskInspection>;
 }
 
 /** What a command line asked for, ready to be done; resolves with the exit code. */

@@ -110,6 +110,7 @@ export const errorTable = {
     409,
     'The disk cannot be part of a snapshot; back it up inside the guest',
   ),
+  DISK_FILE_UNUSABLE: row('never', 2, 400, 'Name a raw image, or the descriptor of a flat VMDK'),
   FILTER_GATE_CLOSED: row('never', 0, 409, 'The volume was copied unfiltered'),
   PARTITION_TABLE_INVALID: row(
     'never',

@@ -9,6 +9,7 @@ import { runDaemon } from '../../master/daemon.ts';
 import { deferred } from '../../shared/base/async.ts';
 import { systemClock } from '../../shared/base/clock.ts';
 import { silentLog } from '../../shared/base/log.ts';
+import { inspectDisk } from '../../worker/inspect/inspect-disk.ts';
 import { type FakeCore, fakeCore } from './fake-services.ts';
 
 export interface CliResult {
@@ -102,6 +103,7 @@ export class CliWorld implements AsyncDisposable {
         this.served.push(serveOptions);
         return Promise.resolve();
       },
+      inspectDisk,
     });
     return { code, stdout: stdout.text, stderr: stderr.text };
   }

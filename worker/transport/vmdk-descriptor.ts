@@ -82,13 +82,18 @@ export function parseDescriptor(bytes: Uint8Array, name: string): VmdkDescriptor
   return assemble(values, extents, name);
 }
 
-function refuseBinary(bytes: Uint8Array, name: string): void {
+/** True when the file that begins with `bytes` says that it is a descriptor. */
+export function isDescriptor(bytes: Uint8Array): boolean {
   const head = bytes.subarray(0, PROBE_BYTES);
   const text = Buffer.from(head.buffer, head.byteOffset, head.length)
     .toString('latin1')
     .replace(/^\u00ef\u00bb\u00bf/, '');
-  if (head.includes(0)) throw invalid(name, 'it holds binary bytes');
-  if (!SIGNATURE.test(text)) throw invalid(name, 'it does not start with "# Disk DescriptorFile"');
+  return SIGNATURE.test(text);
+}
+
+function refuseBinary(bytes: Uint8Array, name: string): void {
+  if (bytes.subarray(0, PROBE_BYTES).includes(0)) throw invalid(name, 'it holds binary bytes');
+  if (!isDescriptor(bytes)) throw invalid(name, 'it does not start with "# Disk DescriptorFile"');
 }
 
 function extentOf(match: RegExpExecArray): DescriptorExtent {

@@ -2,13 +2,13 @@
  * A frozen flat disk in a datastore that is mounted on this host (NFS): descriptor and extent are ordinary files. Only files
  * inside the mounted folder are opened, wherever names or links in it may point.
  */
-import { type FileHandle, open, realpath } from 'node:fs/promises';
+import { open, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { AppError, isAppError, systemCode } from '../../../shared/base/errors.ts';
+import { AppError, systemCode } from '../../../shared/base/errors.ts';
 import { parseDatastorePath } from '../../../shared/vsphere/datastore-path.ts';
 import { type BlockReader } from '../../ports.ts';
-import { checkBounds } from '../read-bounds.ts';
 import { type FlatExtent, MAX_DESCRIPTOR_BYTES, flatExtentOf } from '../vmdk-descriptor.ts';
+import { calling, failed, openFlatFile } from './flat-file.ts';
 
 export interface FileDiskOptions {
   /** Datastore name → folder where it is mounted. */
@@ -17,9 +17,6 @@ export interface FileDiskOptions {
   readonly fileName: string;
   readonly capacityBytes: number;
 }
-
-/** Reads at a time: two to four are half again as fast as one, more are not. */
-const MAX_IN_FLIGHT = 4;
 
 /** The folder where the file's datastore is mounted, or undefined. */
 export function mountedFolder(
@@ -47,48 +44,7 @@ export async function openFileDisk(options: FileDiskOptions, signal: AbortSignal
   const descriptorPath = await insideOf(folder, inside, fileName);
   const extent = await readExtent(descriptorPath, fileName, capacityBytes);
   const flatPath = await insideOf(folder, path.join(path.dirname(inside), extent.file), fileName);
-  signal.throwIfAborted();
-  const handle = await calling(flatPath, () => open(flatPath, 'r'));
-  try {
-    await checkLength(handle, flatPath, extent.offsetBytes + capacityBytes);
-    return new FileDisk(handle, flatPath, extent.offsetBytes, capacityBytes);
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
-}
-
-class FileDisk implements BlockReader {
-  readonly transport = 'file';
-  readonly maxInFlight = MAX_IN_FLIGHT;
-  readonly capacityBytes: number;
-  readonly #handle: FileHandle;
-  readonly #path: string;
-  readonly #offsetBytes: number;
-
-  constructor(handle: FileHandle, file: string, offsetBytes: number, capacityBytes: number) {
-    this.#handle = handle;
-    this.#path = file;
-    this.#offsetBytes = offsetBytes;
-    this.capacityBytes = capacityBytes;
-  }
-
-  async read(offset: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {
-    checkBounds(this.capacityBytes, offset, into.length);
-    for (let done = 0; done < into.length;) {
-      signal?.throwIfAborted();
-      const place = this.#offsetBytes + offset + done;
-      const { bytesRead } = await calling(this.#path, () =>
-        this.#handle.read(into, done, into.length - done, place),
-      );
-      if (bytesRead === 0) throw tooShort(this.#path, place);
-      done += bytesRead;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#handle.close();
-  }
+  return openFlatFile({ path: flatPath, offsetBytes: extent.offsetBytes, capacityBytes }, signal);
 }
 
 /** The real path of a name below `folder`, links resolved. */
@@ -119,33 +75,6 @@ async function readExtent(file: string, fileName: string, capacityBytes: number)
   } finally {
     await handle.close();
   }
-}
-
-async function checkLength(handle: FileHandle, file: string, neededBytes: number): Promise<void> {
-  const { size } = await calling(file, () => handle.stat());
-  if (size < neededBytes) throw tooShort(file, size);
-}
-
-async function calling<T>(file: string, call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw failed(file, error);
-  }
-}
-
-function failed(file: string, error: unknown): AppError {
-  if (isAppError(error)) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  const facts = { file, system: systemCode(error) ?? null };
-  return new AppError('TRANSPORT_FAILED', `Cannot read the file "${file}": ${reason}`, facts, error);
-}
-
-function tooShort(file: string, at: number): AppError {
-  return new AppError('TRANSPORT_SHORT_READ', `Cannot read the file "${file}": it ends at byte ${at}`, {
-    file,
-    at,
-  });
 }
 
 function unavailable(fileName: string, reason: string, cause?: unknown): AppError {

@@ -1,0 +1,30 @@
+/** Looks at a disk in a local file as a backup would, and stores nothing. */
+import { totalLength } from '../../shared/domain/extent.ts';
+import { type DiskInspection, type InspectOrder } from '../../shared/contract/disk-inspection.ts';
+import { mapActiveBlocks } from '../filter/active-blocks.ts';
+import { openLocalImage } from '../transport/file/local-image.ts';
+import { pictureOf, regionsOf } from './picture.ts';
+
+/** @throws AppError as `openLocalImage` and its reader; the signal's reason; never for what the disk holds */
+export async function inspectDisk(order: InspectOrder, signal: AbortSignal): Promise<DiskInspection> {
+  const { file, ...options } = order;
+  await using reader = await openLocalImage(file, signal);
+  const { capacityBytes } = reader;
+  const active = await mapActiveBlocks(reader, options, signal);
+  const regions = regionsOf(active, capacityBytes);
+  return {
+    file,
+    capacityBytes,
+    state: active.state,
+    keptBytes: totalLength(active.keep),
+    skippedBytes: totalLength(regions.skipped),
+    readBytes: active.readBytes,
+    volumes: active.volumes.map((volume) => ({
+      ...volume,
+      kept: [...volume.kept],
+      picture: pictureOf(regions, { start: volume.startBytes, length: volume.lengthBytes }),
+    })),
+    warnings: [...active.warnings],
+    picture: pictureOf(regions, { start: 0, length: capacityBytes }),
+  };
+}
