@@ -105,13 +105,11 @@ function endRun(context: SealingContext, run: RunRecord): void {
 
 function endTask(context: SealingContext, task: TaskRecord, finishedAt: string): void {
   const { catalog } = context;
-  const began = task.currentToken !== null;
+  const how = task.currentToken === null ? 'did not begin' : 'was cut off';
   const error = toWireError(
-    began
-      ? new AppError('WORKER_DIED', `Task ${task.taskId} was cut off: the service was stopped`, {
-          task: task.taskId,
-        })
-      : new AppError('SERVICE_STOPPING', `Task ${task.taskId} did not begin: the service was stopped`),
+    new AppError('SERVICE_STOPPING', `Task ${task.taskId} ${how}: the service ended before it`, {
+      task: task.taskId,
+    }),
   );
   if (task.currentToken !== null) catalog.tasks.endAttempt(task.currentToken, finishedAt, error);
   const ended = {

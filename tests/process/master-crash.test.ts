@@ -62,7 +62,7 @@ describe('a service that is killed', function () {
       assert.deepInclude(run, { state: 'done', outcome: 'failed' });
       assert.deepEqual(
         run.tasks.map((task) => task.error?.code),
-        ['WORKER_DIED', 'SERVICE_STOPPING'],
+        ['SERVICE_STOPPING', 'SERVICE_STOPPING'],
       );
       await eventually(async () => (await app.services.runs.show(place.runId)).snapshots === 0);
       assert.lengthOf(cleaned, 1);

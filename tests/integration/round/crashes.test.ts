@@ -95,7 +95,7 @@ describe('a backup whose process is killed', function () {
     assert.deepEqual(
       dead.tasks.map(({ error, savesetId }) => [error?.code, savesetId]),
       [
-        ['WORKER_DIED', null],
+        ['SERVICE_STOPPING', null],
         ['SERVICE_STOPPING', null],
       ],
     );

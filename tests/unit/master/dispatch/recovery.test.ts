@@ -80,7 +80,7 @@ describe('recover', () => {
     await using state = await interrupted();
     await recover(state.context);
     const [first, second] = state.catalog.tasks.ofRun(state.runId);
-    assert.deepEqual([first?.error?.code, second?.error?.code], ['WORKER_DIED', 'SERVICE_STOPPING']);
+    assert.deepEqual([first?.error?.code, second?.error?.code], ['SERVICE_STOPPING', 'SERVICE_STOPPING']);
     assert.deepInclude(state.catalog.runs.get(state.runId), { state: 'done', outcome: 'failed' });
     assert.equal(state.catalog.savesets.stateOf(state.savesetId), 'gone');
     assert.deepEqual(state.calls, ['discard']);
