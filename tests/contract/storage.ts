@@ -122,7 +122,8 @@ export function describeStorage(title: string, open: () => Promise<StorageUnderT
         for await (const name of storage.listFolders(folder)) names.push(name);
         return names.sort();
       };
-      for (const name of ['1', 'a/1', 'a/b/2', 'a/b/3', 'a/c/d/4', 'ab/5']) await storage.put(name, Buffer.from(name));
+      for (const name of ['1', 'a/1', 'a/b/2', 'a/b/3', 'a/c/d/4', 'ab/5'])
+        await storage.put(name, Buffer.from(name));
       assert.deepEqual(await folders(''), ['a', 'ab']);
       assert.deepEqual(await folders('a'), ['b', 'c']);
       assert.deepEqual(await folders('a/b'), []);

@@ -29,7 +29,7 @@ export function treeRootAt(bytes: Buffer, group: number, kind: 'byPlace' | 'bySi
 }
 
 /** Sets the CRC-32C of a structure at `offset` of it. */
-export function seal(bytes: Buffer, structure: { at: number; lengthBytes: number; offset: number }): void {
+function seal(bytes: Buffer, structure: { at: number; lengthBytes: number; offset: number }): void {
   const { at, lengthBytes, offset } = structure;
   bytes.writeUInt32LE(0, at + offset);
   bytes.writeUInt32LE(~crc32c(0xffffffff, bytes.subarray(at, at + lengthBytes)) >>> 0, at + offset);

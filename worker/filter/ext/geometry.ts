@@ -10,7 +10,7 @@ import { KiB } from '../../../shared/base/units.ts';
 import { type Extent } from '../../../shared/domain/extent.ts';
 import { SUPERBLOCK_AT, type Shape } from './superblock.ts';
 
-export const groupStart = (shape: Shape, group: number): number =>
+const groupStart = (shape: Shape, group: number): number =>
   shape.firstBlock + group * shape.groupBlocks;
 
 /** Blocks of a group: the last one may be shorter. */
@@ -28,7 +28,7 @@ export const descriptorBlocks = (shape: Shape): number =>
 export const superblockBlock = (shape: Shape): number => Math.floor(SUPERBLOCK_AT / shape.blockBytes);
 
 /** True when the group begins with a superblock. */
-export function hasSuperblock(shape: Shape, group: number): boolean {
+function hasSuperblock(shape: Shape, group: number): boolean {
   if (group === 0) return true;
   if (shape.backupGroups !== null) return shape.backupGroups.includes(group);
   if (group === 1 || !shape.hasSparseSuper) return true;

@@ -39,7 +39,7 @@ export const hasWideDescriptors = (shape: Shape): boolean => shape.descriptorByt
  * Decodes the descriptor of `group`, which lies at `at` on the disk; its checksum is not looked at.
  * @throws AppError `FS_STRUCTURE_INVALID` when something lies outside the volume
  */
-export function decodeDescriptor(bytes: Uint8Array, at: number, shape: Shape): GroupDescriptor {
+function decodeDescriptor(bytes: Uint8Array, at: number, shape: Shape): GroupDescriptor {
   const fields = fieldsOf(bytes, at, complainOf('group descriptor'));
   const isWide = hasWideDescriptors(shape);
   const place = (offset: number, lengthBlocks: number): number => {
