@@ -15,6 +15,7 @@ import {
   type TaskView,
   type VerifyPlanView,
   type VmView,
+  verifyStarted,
 } from '../../shared/contract/api.ts';
 import { type PruneView } from '../../shared/contract/retention.ts';
 import { GiB, MiB } from '../../shared/base/units.ts';
@@ -472,8 +473,8 @@ export function fakeCore(): FakeCore {
       },
       start: async (body) => {
         called('verify', body);
-        const { points: _points, ...totals } = core.verifyPlan;
-        return { runId: totals.total.points === 0 ? null : 12, ...totals };
+        const runId = core.verifyPlan.total.points === 0 ? null : 12;
+        return verifyStarted.parse({ runId, ...core.verifyPlan });
       },
     },
     async rebuild(body) {

@@ -10,8 +10,7 @@ import { KiB } from '../../../shared/base/units.ts';
 import { type Extent } from '../../../shared/domain/extent.ts';
 import { SUPERBLOCK_AT, type Shape } from './superblock.ts';
 
-const groupStart = (shape: Shape, group: number): number =>
-  shape.firstBlock + group * shape.groupBlocks;
+const groupStart = (shape: Shape, group: number): number => shape.firstBlock + group * shape.groupBlocks;
 
 /** Blocks of a group: the last one may be shorter. */
 export function blocksOfGroup(shape: Shape, group: number): number {
