@@ -19,7 +19,7 @@ import { GRAIN } from './guest-disk.ts';
 const { signal } = new AbortController();
 
 /** Every point of the model is on the device, gives what it must, and nothing else is a point. */
-export async function assertPoints(world: EngineWorld): Promise<void> {
+async function assertPoints(world: EngineWorld): Promise<void> {
   const sealed: string[] = [];
   for await (const savesetId of listSealed(world.device.storage)) {
     if (!world.removing.has(savesetId)) sealed.push(savesetId);
