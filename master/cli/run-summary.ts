@@ -39,12 +39,19 @@ export function writeRunSummary(output: Output, run: RunView, nowMs: number): vo
 }
 
 function writeHead(output: Output, run: RunView, nowMs: number): void {
-  const subject = run.job === null ? run.kind : `${run.kind} of job "${run.job}"`;
+  const kind = kindWord(run);
+  const subject = run.job === null ? kind : `${kind} of job "${run.job}"`;
   const took = formatElapsed(run.startedAt, run.finishedAt, nowMs);
   output.line(`Run ${run.runId}, ${subject}: ${outcomeWord(run)}`);
   output.line(`Started ${formatTime(run.startedAt)}, ${run.finishedAt === null ? 'for' : 'took'} ${took}`);
   if (run.finishedAt === null) output.line(`Streams: ${run.streams.inUse} in use; ${run.streams.why}`);
   if (run.snapshots > 0) output.line(`${plural(run.snapshots, 'snapshot')} of this run on the server now`);
+}
+
+/** A repair is a check that may write. */
+function kindWord(run: RunView): string {
+  const isRepair = run.tasks.some(({ report }) => report?.kind === 'check' && report.repair !== null);
+  return isRepair ? 'repair' : run.kind;
 }
 
 function subjectColumn(run: RunView): Column {

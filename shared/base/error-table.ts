@@ -150,6 +150,12 @@ export const errorTable = {
     422,
     'Restore from another point; the next backup stores the chunk anew',
   ),
+  REPO_CHUNK_ELSEWHERE: row(
+    'never',
+    0,
+    409,
+    'Nothing is lost; `device check NAME --payloads` names the damage',
+  ),
   REPO_CHUNK_MISSING: row('never', 14, 422, 'Restore from another point'),
   REPO_PACK_GONE: row('later', 1, 409, 'It is tried again with what the device holds now'),
   REPO_WRITE_FAILED: row('later', 1, 507, 'Check the file system of the device'),

@@ -40,7 +40,7 @@ export async function readChunks(chain: OpenChain, disk: ResolvedDisk, sink: Chu
 export function detourWarnings(chain: OpenChain): Warning[] {
   if (chain.detours === 0) return [];
   const message = `Chunks that are damaged where they were noted, but sound elsewhere: ${chain.detours}`;
-  return [{ code: 'REPO_CHUNK_DAMAGED', message }];
+  return [{ code: 'REPO_CHUNK_ELSEWHERE', message }];
 }
 
 function* readsOf(

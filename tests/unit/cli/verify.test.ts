@@ -106,6 +106,7 @@ describe('the command line: verify', () => {
     const { code, stdout } = await world.run(['device', 'repair', 'disk1', '--payloads', '--yes']);
     assert.equal(code, 14);
     for (const line of [
+      /^Run \d+, repair: failed$/m,
       /^Points +4 points, 1 damaged$/m,
       /^Records +10 records, 10 compared, 1\.00 GiB of payloads$/m,
       /^damage: packs\/00\/00\.pack$/m,

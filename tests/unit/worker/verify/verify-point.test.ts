@@ -117,7 +117,7 @@ describe('verifyPoint', () => {
     const { warnings } = await verifyPoint(spec(), testContext(device, pool).context);
     assert.deepEqual(
       warnings.map(({ code }) => code),
-      ['REPO_CHUNK_DAMAGED'],
+      ['REPO_CHUNK_ELSEWHERE'],
     );
     assert.equal((await readDamageMarks(storage)).size, 1);
   });
