@@ -59,7 +59,7 @@ export async function reclaim(context: ReclaimContext): Promise<Reclaimed> {
     for (const sweep of ready) add(report.removed, await finishSweep(context, sweep, isNeeded));
   });
   const rewritten = await context.watch.during('rewrite', () =>
-    rewritePacks(context, { ...marked, choice, census: found.census }),
+    rewritePacks(context, { ...marked, choice, census: found.census, marks: found.marks }),
   );
   const sweep = await context.watch.during('condemn', () => condemnAll(context, choice, rewritten));
   const waiting = found.sweeps.filter(({ attempts }) => attempts.length > 0);

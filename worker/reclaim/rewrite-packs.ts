@@ -7,7 +7,7 @@ import { MiB } from '../../shared/base/units.ts';
 import { type MovedRecord, encodeMovedRecords } from '../../shared/format/moved-records.ts';
 import { movedName } from '../../shared/format/names.ts';
 import { CHUNK_HEADER_BYTES, MAX_STORED_BYTES } from '../../shared/format/pack.ts';
-import { markDamaged } from '../../shared/repository/damage-marks.ts';
+import { isMarked, markDamaged } from '../../shared/repository/damage-marks.ts';
 import { type ExternalSort } from '../../shared/repository/external-sort.ts';
 import { readMoved } from '../../shared/repository/moved-record.ts';
 import { PackWriter } from '../../shared/repository/pack-writer.ts';
@@ -28,6 +28,8 @@ export interface RewriteInput {
   readonly twins: ExternalSort;
   readonly choice: Choice;
   readonly census: Census;
+  /** Of damaged records. */
+  readonly marks: ReadonlySet<string>;
 }
 
 export interface Rewritten {
@@ -101,12 +103,14 @@ class Rewriting {
   readonly #moved = new Map<string, MovedRecord[]>();
   readonly #context: ReclaimContext;
   readonly #packs: PackWriter;
+  readonly #marks: ReadonlySet<string>;
   readonly #totalBytes: number;
   readonly #buffer = new Uint8Array(CHUNK_HEADER_BYTES + MAX_STORED_BYTES);
   #budgetBytes = 0;
 
-  constructor(context: ReclaimContext, { choice, census }: RewriteInput, packs: PackWriter) {
+  constructor(context: ReclaimContext, { choice, census, marks }: RewriteInput, packs: PackWriter) {
     this.#context = context;
+    this.#marks = marks;
     this.#packs = packs;
     this.#totalBytes = bytesToCopy(choice, census);
   }
@@ -122,6 +126,7 @@ class Rewriting {
       this.#context.letAlone(packId, 'there is no space to rewrite it');
       return;
     }
+    if (!(await this.#canMoveMarked(pack))) return;
     this.#budgetBytes -= neededBytes;
     const records: MovedRecord[] = [];
     for (const place of places) {
@@ -143,6 +148,20 @@ class Rewriting {
     }
     this.#moved.clear();
     this.records = 0;
+  }
+
+  /** A pack that cannot move as a whole must not be copied in part, at every reclaiming anew. A mark may be wrong. */
+  async #canMoveMarked({ packId, places, twins }: SparsePack): Promise<boolean> {
+    const { device, letAlone, signal } = this.#context;
+    for (const { offset, storedLength, tag } of places) {
+      if (!isMarked(this.#marks, { packId, offset }) || twins.has(offset)) continue;
+      signal.throwIfAborted();
+      const record = await readRecord(device.storage, { packId, offset, storedLength, tag }, this.#buffer);
+      if (!(record instanceof AppError)) continue;
+      letAlone(packId, record.message);
+      return false;
+    }
+    return true;
   }
 
   /** Undefined when the record cannot be read. */

@@ -176,6 +176,22 @@ describe('reclaim', () => {
     assert.include(await world.packs(), ref!.packId);
   });
 
+  it('copies nothing of a pack with a record that is known to be damaged, however often it looks', async () => {
+    const first = await world.write(range(1, 7));
+    const second = await world.write([1, 2, 30]);
+    await world.remove(first);
+    const [, ref] = [...refsOf(await world.index(second))];
+    storage.objects.get(packName(ref!.packId))![ref!.offset + 100]! ^= 1;
+    await markDamaged(storage, ref!);
+    const before = await world.packs();
+    for (let i = 0; i < 2; i++) {
+      const report = await world.reclaim();
+      assert.equal(report.leftAlone[0]?.packId, ref!.packId);
+      assert.equal(report.sparse.copiedBytes, 0);
+      assert.deepEqual(await world.packs(), before);
+    }
+  });
+
   it('keeps a record that stands in for a damaged one', async () => {
     const first = await world.write(range(1, 7));
     const [ref] = [...refsOf(await world.index(first))];
