@@ -115,6 +115,33 @@ const begin = stepOf(
     if (isStored) await world.store(guestOf(world, no));
   },
 );
+/**
+ * Bytes that a point had, that nothing has any more, and that a backup finds on the device again, while reclaiming wants to have
+ * the space: before the attempt begins, while it is under way, or when only its seal is missing.
+ */
+const bringBack = stepOf(
+  'bring back',
+  fc.record({
+    ...{ guest, kind: fc.integer({ min: 10, max: 99 }), sparsePercent: fc.nat(100) },
+    ...{ reclaims: fc.integer({ min: 1, max: 2 }), when: fc.constantFrom('before', 'begun', 'stored') },
+  }),
+  async (world, { guest: no, kind, sparsePercent, reclaims, when }) => {
+    const owner = guestOf(world, no);
+    const write = (written: number): void =>
+      makeChange(world, no, { disk: 0, grains: { first: 4, count: 8 }, kind: written, how: 'new' });
+    for (const written of [kind, kind + 100]) {
+      write(written);
+      await world.backUp(owner, 'full');
+    }
+    await world.prune({ last: 1 });
+    write(kind);
+    if (when !== 'before') await world.begin(owner, 'incremental');
+    if (when === 'stored') await world.store(owner);
+    for (let i = 0; i < reclaims; i++) await world.reclaim(sparsePercent);
+    if (when === 'before') await world.backUp(owner, 'incremental');
+    else await world.settle(owner, 'seal');
+  },
+);
 const settle = stepOf(
   'settle',
   fc.record({ guest, how: fc.constantFrom('seal' as const, 'discard' as const) }),
@@ -167,7 +194,19 @@ const prove = stepOf('verify', which, async (world, no) => {
 
 /** Steps of a run, at most so many; what a backup does is drawn more often than what an operator does. */
 export function engineSteps(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
-  const often = [backUp, backUp, backUp, backUp, backUp, backUp, backUp, work, reclaim, reclaim, consolidate];
+  const often = [
+    backUp,
+    backUp,
+    backUp,
+    backUp,
+    backUp,
+    backUp,
+    backUp,
+    work,
+    reclaim,
+    bringBack,
+    consolidate,
+  ];
   const rare = [mapping, tracking, begin, settle, prune, remove, reopen, rebuild, mark];
   return fc.commands([...often, ...rare, breakOne, prove], { maxCommands, size: 'max' });
 }
