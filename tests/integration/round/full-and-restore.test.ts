@@ -65,7 +65,7 @@ describe('a full backup of six machines, and its restore', function () {
     assert.deepEqual({ snapshotsPeak, snapshotsCreated }, { snapshotsPeak: 2, snapshotsCreated: 6 });
     assert.deepInclude(run.streams, { setting: 4, effective: 2, inUse: 0 });
     assert.isTrue(
-      [...reasons].some((reason) => reason.includes('waits for a stream of device "tape0"')),
+      [...reasons].some((reason) => reason.includes('this run uses every stream of device "tape0"')),
       [...reasons].join('\n'),
     );
   });
