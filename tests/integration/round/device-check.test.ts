@@ -93,7 +93,7 @@ describe('damage on a device', function () {
     assertOutcome(again, 'warning');
     assert.deepEqual(
       again.tasks[0]!.warnings.map(({ code }) => code),
-      ['REPO_CHUNK_DAMAGED'],
+      ['REPO_CHUNK_ELSEWHERE'],
     );
     const newest = (await world.pointOf('web01')).savesetId;
     assert.notEqual(newest, point);

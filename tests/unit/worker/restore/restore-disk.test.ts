@@ -216,7 +216,7 @@ describe('restoreDisk', () => {
       const { warnings } = await restoreDisk(specOf(chain), context);
       assert.deepEqual(
         warnings.map(({ code }) => code),
-        ['REPO_CHUNK_DAMAGED'],
+        ['REPO_CHUNK_ELSEWHERE'],
       );
       assert.isTrue((await readFile(folder.file('disk.img'))).equals(chain.model.get(2000)!));
     });
