@@ -25,11 +25,9 @@ import {
   type ServerBody,
   type ServerTestView,
   type ServerView,
-  type VerifyBody,
-  type VerifyPlanView,
-  type VerifyStarted,
   type VmView,
 } from '../shared/contract/api.ts';
+import { type VerifyBody, type VerifyPlanView, type VerifyStarted } from '../shared/contract/verification.ts';
 import { type ConsolidateBody, type ConsolidateView } from '../shared/contract/consolidate.ts';
 import {
   type KeyBody,

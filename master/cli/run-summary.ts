@@ -1,8 +1,8 @@
 /** What a run did, VM by VM: outcome, consistency, time per phase, bytes, and every warning and error with its advice. */
 import { errorTable } from '../../shared/base/error-table.ts';
 import { formatBytes, formatDuration } from '../../shared/base/units.ts';
-import { bottleneckOf, writesSaveset } from '../../shared/domain/task.ts';
-import { phaseNames, type RunView, type TaskView } from '../../shared/contract/api.ts';
+import { bottleneckOf, phases, writesSaveset } from '../../shared/domain/task.ts';
+import { type RunView, type TaskView } from '../../shared/contract/api.ts';
 import { type WireError } from '../../shared/contract/wire-error.ts';
 import { writeDeviceReport } from './device-report.ts';
 import { formatCount, formatElapsed, formatTime, NOTHING, plural } from './format.ts';
@@ -84,7 +84,7 @@ function backupCells(task: TaskView): string[] {
 }
 
 function writePhases(output: Output, run: RunView): void {
-  const used = phaseNames.filter((phase) => run.tasks.some((task) => (task.phases[phase] ?? 0) > 0));
+  const used = phases.filter((phase) => run.tasks.some((task) => (task.phases[phase] ?? 0) > 0));
   if (used.length === 0) return;
   const columns: Column[] = [
     subjectColumn(run),

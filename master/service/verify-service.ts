@@ -6,7 +6,7 @@ import {
   type VerifyPlanView,
   type VerifyStarted,
   verifyBody,
-} from '../../shared/contract/api.ts';
+} from '../../shared/contract/verification.ts';
 import { type Warning } from '../../shared/contract/ipc.ts';
 import { parse } from '../../shared/contract/schema.ts';
 import { type SavesetRecord } from '../catalog/saveset-rows.ts';

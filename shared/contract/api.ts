@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { backupTypes, requestedTypes } from '../domain/backup-type.ts';
 import { consistencyLevels } from '../domain/consistency.ts';
 import { transportChoices } from '../domain/job.ts';
-import { outcomes, phases, runStates, taskKinds, taskStates } from '../domain/task.ts';
+import { outcomes, runStates, taskKinds, taskStates } from '../domain/task.ts';
 import { devicePassword, keySlotLabel, keySlotView } from './device-keys.ts';
 import { deviceReport } from './device-report.ts';
 import { byteCounters, phaseTimes, taskProgress, warning } from './ipc.ts';
@@ -150,7 +150,7 @@ export type ReclaimBody = z.input<typeof reclaimBody>;
 
 // Jobs
 
-const patterns = z.array(z.string().min(1).max(512)).max(1000);
+export const patterns = z.array(z.string().min(1).max(512)).max(1000);
 export const jobBody = z.strictObject({
   name: objectName,
   server: objectName,
@@ -346,7 +346,7 @@ export const pointListQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1000).default(50),
 });
 
-// Restore and verify
+// Restore
 
 export const restorePlanBody = z.strictObject({ point: z.string().min(4), disk: z.string().optional() });
 
@@ -397,49 +397,4 @@ export const restoreDiskBody = z.strictObject({
 });
 export type RestoreDiskBody = z.input<typeof restoreDiskBody>;
 
-export const verifyBody = z.strictObject({
-  /** Ids, or their beginnings; or a set by the fields below. */
-  points: z.array(z.string().min(4)).max(1000).default([]),
-  all: z.boolean().default(false),
-  vms: patterns.default([]),
-  jobs: z.array(objectName).max(1000).default([]),
-  devices: z.array(objectName).max(64).default([]),
-  /** Only what was not verified for so long. */
-  olderThanMs: count.optional(),
-  /** Stored bytes to read, about. */
-  budgetBytes: id.optional(),
-  streams: z.number().int().min(1).max(64).default(1),
-});
-export type VerifyBody = z.input<typeof verifyBody>;
-
-const verifyTotals = {
-  total: z.object({ points: count, readBytes: count }),
-  /** What the budget leaves for later: `moreRuns` like this one. Not complete when there is more than was looked at. */
-  left: z.object({ points: count, readBytes: count, moreRuns: count, isComplete: z.boolean() }),
-  /** Why some points cannot be verified now. */
-  obstacles: z.array(z.string()),
-};
-
-export const verifyPlanView = z.object({
-  /** The first of them. */
-  points: z.array(
-    z.object({
-      savesetId: z.string(),
-      vm: z.string(),
-      createdAt: z.string(),
-      device: z.string(),
-      verifiedAt: z.string().nullable(),
-      /** At most, and only what points before it do not read already. */
-      readBytes: count,
-    }),
-  ),
-  ...verifyTotals,
-});
-export type VerifyPlanView = z.output<typeof verifyPlanView>;
-
-/** Without a run when there is nothing to verify. */
-export const verifyStarted = z.object({ runId: id.nullable(), ...verifyTotals });
-export type VerifyStarted = z.output<typeof verifyStarted>;
-
 export const errorReply = z.object({ error: wireErrorSchema, help: z.string() });
-export const phaseNames = phases;

@@ -30,11 +30,9 @@ import {
   serverBody,
   serverTestView,
   serverView,
-  verifyBody,
-  verifyPlanView,
-  verifyStarted,
   vmView,
 } from './api.ts';
+import { verifyBody, verifyPlanView, verifyStarted } from './verification.ts';
 import { consolidateBody, consolidateView } from './consolidate.ts';
 import { rebuildBody, rebuildView } from './rebuild.ts';
 import { pinBody, pruneBody, pruneView } from './retention.ts';

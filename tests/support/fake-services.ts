@@ -13,10 +13,9 @@ import {
   type RunView,
   type ServerView,
   type TaskView,
-  type VerifyPlanView,
   type VmView,
-  verifyStarted,
 } from '../../shared/contract/api.ts';
+import { type VerifyPlanView, verifyStarted } from '../../shared/contract/verification.ts';
 import { type PruneView } from '../../shared/contract/retention.ts';
 import { GiB, MiB } from '../../shared/base/units.ts';
 import { noBytes } from '../../shared/domain/task.ts';

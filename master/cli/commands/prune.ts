@@ -127,7 +127,7 @@ function writeDone({ output }: Session, done: PruneView): void {
   const deleted = done.totals.deleted - done.failures.length;
   output.line(`${plural(deleted, 'point')} deleted`);
   for (const { savesetId, vm, reason } of done.failures) {
-    output.line(`point ${savesetId} of "${vm}" stays for now: ${reason}`);
+    output.line(`point ${savesetId} of "${vm}" stays: ${reason}`);
   }
   for (const { device, runId, reason } of done.reclaims) {
     const text =

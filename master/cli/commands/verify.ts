@@ -1,6 +1,10 @@
 /** `blockhouse verify`: proof that restore points can be read, down to their last byte. */
 import { formatBytes } from '../../../shared/base/units.ts';
-import { type VerifyBody, type VerifyPlanView, type VerifyStarted } from '../../../shared/contract/api.ts';
+import {
+  type VerifyBody,
+  type VerifyPlanView,
+  type VerifyStarted,
+} from '../../../shared/contract/verification.ts';
 import { routes } from '../../../shared/contract/routes.ts';
 import { EXIT_OK } from '../exit-codes.ts';
 import { formatCount, formatTime, NOTHING, plural } from '../format.ts';

@@ -1,7 +1,7 @@
 /** Sets of points are verified within a budget, those that were not looked at the longest first, chains by one worker each. */
 import { assert } from 'chai';
 import { type RunView } from '../../../shared/contract/api.ts';
-import { type VerifyBody } from '../../../shared/contract/api.ts';
+import { type VerifyBody } from '../../../shared/contract/verification.ts';
 import { RealWorld, assertOutcome } from '../../support/real-world.ts';
 import { type SiteConfig } from '../../support/vcenter-sim/config.ts';
 

@@ -150,7 +150,7 @@ describe('the command line: retention', () => {
       const { code, stdout } = await world.run(['prune', '--yes']);
       assert.equal(code, 1);
       assert.match(stdout, /^0 points deleted$/m);
-      assert.match(stdout, /^point 5f3900000000c000 of "db01" stays for now: it was pinned meanwhile$/m);
+      assert.match(stdout, /^point 5f3900000000c000 of "db01" stays: it was pinned meanwhile$/m);
       assert.match(stdout, /^device "disk1": .* not freed yet: run 9 .*; use "device reclaim disk1" later$/m);
     });
 
