@@ -130,6 +130,7 @@ export const errorTable = {
     409,
     'The job gives shadow copies up; --no-drop-shadow-copies keeps them',
   ),
+  FILTER_FILES_EXCLUDED: row('never', 0, 409, 'The job leaves these files out; `job edit` changes that'),
   CONSISTENCY_LOWERED: row('never', 0, 409, 'See why the guest could not be quiesced'),
   CONFIGURATION_INCOMPLETE: row('never', 0, 502, 'The disks are complete; see what is missing'),
 

@@ -5,6 +5,7 @@
  * The rule for all: skipping too little costs bytes, skipping too much costs data. A doubt closes a gate, and a closed gate keeps
  * the whole volume.
  */
+import { type ExcludedPath } from '../../shared/domain/excluded-path.ts';
 import { type ExtentSet } from '../../shared/domain/extent.ts';
 import { type VolumeBytes } from './volume-bytes.ts';
 
@@ -12,6 +13,14 @@ import { type VolumeBytes } from './volume-bytes.ts';
 export interface FilterOptions {
   /** Shadow copies of the guest are not kept: they break, the guest's files do not. */
   readonly dropShadowCopies: boolean;
+  /** Files of which only the name and the size are kept; none when left out. */
+  readonly exclude?: FileExclusion | undefined;
+}
+
+export interface FileExclusion {
+  /** What Windows writes its memory to. */
+  readonly swap: boolean;
+  readonly paths: readonly ExcludedPath[];
 }
 
 export interface FilterWarning {
@@ -19,7 +28,8 @@ export interface FilterWarning {
     | 'FILTER_GATE_CLOSED'
     | 'FS_STRUCTURE_INVALID'
     | 'PARTITION_TABLE_INVALID'
-    | 'FILTER_SHADOW_COPIES_DROPPED';
+    | 'FILTER_SHADOW_COPIES_DROPPED'
+    | 'FILTER_FILES_EXCLUDED';
   readonly message: string;
 }
 
@@ -28,6 +38,16 @@ export interface KeptBeyond {
   /** A sentence's worth for the report: `shadow copies of the guest`, `allocated in the open log`. */
   readonly why: string;
   readonly bytes: number;
+}
+
+/** What became of a path that the job leaves out. */
+export interface ExcludedContent {
+  readonly path: string;
+  /** Files whose content is left out, and its clusters. */
+  readonly files: number;
+  readonly bytes: number;
+  /** Why nothing, or not all of it, is left out; null when all of it is. */
+  readonly kept: string | null;
 }
 
 export interface FileSystemFindings {
@@ -42,6 +62,8 @@ export interface FileSystemFindings {
   /** Bytes of the volume that need not be read, counted from its first one; empty when a gate is closed. */
   readonly free: ExtentSet;
   readonly kept: readonly KeptBeyond[];
+  /** By path, as far as the job names any for this volume. */
+  readonly excluded?: readonly ExcludedContent[];
   readonly gate: string | null;
   readonly reason: string | null;
   /** What the owner of the guest should know although the volume is filtered. */

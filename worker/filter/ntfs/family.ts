@@ -1,10 +1,9 @@
 /** What is asked of a file: one of its streams, its first bytes, its name. */
 import { type Attribute, type NonResidentAttribute, type ResidentAttribute } from './attribute.ts';
-import { fieldsOf } from '../fields.ts';
-import { decodeReference } from './file-record.ts';
+import { namesOf } from './file-names.ts';
 import { type FileFamily } from './mft.ts';
 import { type Stream, joinPieces, readStream } from './stream.ts';
-import { attributeTypes, complainOf, ntfsDamage, recordNumbers } from './units.ts';
+import { attributeTypes, ntfsDamage, recordNumbers } from './units.ts';
 import { type NtfsVolume } from './ntfs-volume.ts';
 
 function named(family: FileFamily, type: number, name: string): Attribute[] {
@@ -62,15 +61,8 @@ export async function readStart(
  * @throws AppError `FS_STRUCTURE_INVALID`
  */
 export function requireName(family: FileFamily, name: string): void {
-  const found = family.attributes.some((attribute) => {
-    if (attribute.type !== attributeTypes.fileName || attribute.kind !== 'resident') return false;
-    const fields = fieldsOf(attribute.value, attribute.valueAt, complainOf('file name'));
-    return decodeReference(fields, 0).number === recordNumbers.root && decodeName(attribute) === name;
-  });
+  const found = namesOf(family).some(
+    (candidate) => candidate.folder.number === recordNumbers.root && candidate.name === name,
+  );
   if (!found) throw ntfsDamage(`file record ${family.base.number}`, `it is not "${name}"`, family.base.at);
-}
-
-function decodeName(attribute: ResidentAttribute): string {
-  const fields = fieldsOf(attribute.value, attribute.valueAt, complainOf('file name'));
-  return fields.utf16(66, fields.u8(64));
 }

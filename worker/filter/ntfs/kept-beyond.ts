@@ -1,9 +1,22 @@
 /**
- * What $Bitmap calls free and is wanted all the same: NTFS' own files, what the open log allocates, what file records use, and what
- * shadow copies of the guest read. Each takes its part off what is left to drop.
+ * What $Bitmap calls free, or the job leaves out, and is wanted all the same: NTFS' own files, what the open log allocates, what file
+ * records use, and what shadow copies of the guest read. Each takes its part off what is left to drop.
  */
-import { type ExtentSet, intersect, subtract, totalLength } from '../../../shared/domain/extent.ts';
-import { type FilterOptions, type FilterWarning, type KeptBeyond } from '../file-system.ts';
+import {
+  type ExtentSet,
+  intersect,
+  normalize,
+  subtract,
+  totalLength,
+  union,
+} from '../../../shared/domain/extent.ts';
+import {
+  type ExcludedContent,
+  type FilterOptions,
+  type FilterWarning,
+  type KeptBeyond,
+} from '../file-system.ts';
+import { exclusionWarnings, findExcluded, reportOf } from './excluded-content.ts';
 import { type TrustedVolume } from './gates.ts';
 import { clustersOf, metafileClusters } from './metafiles.ts';
 import { clustersOfFiles } from './mft-walk.ts';
@@ -14,19 +27,24 @@ export interface Droppable {
   /** In clusters. */
   readonly clusters: ExtentSet;
   readonly kept: readonly KeptBeyond[];
+  readonly excluded: readonly ExcludedContent[];
   readonly warnings: readonly FilterWarning[];
 }
 
 /**
- * Reduces the free clusters to those that nobody wants.
+ * Reduces the free clusters of the volume with this label to those that nobody wants, and adds what the job leaves out.
  * @throws AppError `FILTER_GATE_CLOSED` or `FS_STRUCTURE_INVALID` when that cannot be told
  */
-export async function droppableClusters(trusted: TrustedVolume, options: FilterOptions): Promise<Droppable> {
+export async function droppableClusters(
+  trusted: TrustedVolume,
+  options: FilterOptions,
+  label: string | null,
+): Promise<Droppable> {
   const { mft, log, bitmap } = trusted;
   const { clusterBytes } = mft.volume.boot;
   const kept: KeptBeyond[] = [];
-  let clusters = subtract(trusted.free.runs, await metafileClusters(mft));
-  clusters = subtract(clusters, clustersOf(mft, []));
+  const own = union(await metafileClusters(mft), clustersOf(mft, []));
+  let clusters = subtract(trusted.free.runs, own);
 
   function keep(why: string, wanted: ExtentSet): void {
     const bytes = totalLength(intersect(clusters, wanted)) * clusterBytes;
@@ -41,12 +59,18 @@ export async function droppableClusters(trusted: TrustedVolume, options: FilterO
     );
     keep('used by file records', await clustersOfFiles(mft, clusters));
   }
-  if (options.dropShadowCopies) {
-    const warnings = (await mayHaveShadowCopies(mft.volume)) ? [shadowCopiesDropped] : [];
-    return { clusters, kept, warnings };
+  const parts = options.exclude === undefined ? [] : await findExcluded(trusted, options.exclude, label);
+  const inUse = subtract(normalize(parts.flatMap((part) => part.clusters)), trusted.free.runs);
+  let left = subtract(inUse, own);
+  if (!options.dropShadowCopies) {
+    const wanted = await shadowCopyClusters(mft.volume, clusters, left);
+    keep('shadow copies of the guest', wanted);
+    left = subtract(left, wanted);
   }
-  keep('shadow copies of the guest', await shadowCopyClusters(mft.volume, clusters));
-  return { clusters, kept, warnings: [] };
+  const excluded = reportOf(parts, left, clusterBytes);
+  const isBroken = options.dropShadowCopies && (await mayHaveShadowCopies(mft.volume));
+  const warnings = [...(isBroken ? [shadowCopiesDropped] : []), ...exclusionWarnings(excluded)];
+  return { clusters: union(clusters, left), kept, excluded, warnings };
 }
 
 const shadowCopiesDropped: FilterWarning = {

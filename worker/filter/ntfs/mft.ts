@@ -115,6 +115,14 @@ export async function readFamily(mft: Mft, number: number, sequence?: number): P
   if (sequence !== undefined && base.sequence !== sequence) {
     throw ntfsDamage(`file record ${number}`, 'it was reused since it was referred to', base.at);
   }
+  return await readExtensions(mft, base);
+}
+
+/**
+ * A base record together with all that extend it.
+ * @throws AppError `FS_STRUCTURE_INVALID`
+ */
+export async function readExtensions(mft: Mft, base: FileRecord): Promise<FileFamily> {
   const list = await readAttributeList(mft.volume, base);
   const attributes = [...base.attributes];
   for (const reference of uniqueRecords(list, base)) {

@@ -4,7 +4,7 @@
  *
  * Source: docs/format/ntfs.md, section 9.
  */
-import { type Extent, type ExtentSet, endOf } from '../../../shared/domain/extent.ts';
+import { type Extent, type ExtentSet, endOf, union } from '../../../shared/domain/extent.ts';
 import { createKeptRuns } from '../kept-runs.ts';
 import { gateOf } from '../gate.ts';
 import { gateClosed } from './gate.ts';
@@ -17,14 +17,18 @@ import { storeExtents, wantedBlocks } from './vss-store.ts';
 const MAX_STORES = 1024;
 
 /**
- * The clusters that shadow copies want, as far as they touch `free`.
+ * The clusters that shadow copies want, or that hold them, as far as they touch `free` or `excluded`.
  * @throws AppError `FILTER_GATE_CLOSED` when they cannot be told, `FS_STRUCTURE_INVALID` when what tells them cannot be read
  */
-export async function shadowCopyClusters(volume: NtfsVolume, free: ExtentSet): Promise<ExtentSet> {
+export async function shadowCopyClusters(
+  volume: NtfsVolume,
+  free: ExtentSet,
+  excluded: ExtentSet = [],
+): Promise<ExtentSet> {
   const catalog = await readVssCatalog(volume.bytes);
   const pairs = pairsOf(volume, catalog);
-  await requireAllocated(volume, catalog, free);
-  const kept = createKeptRuns(free);
+  const kept = createKeptRuns(union(free, excluded));
+  await requireAllocated({ volume, catalog, free }, kept.add);
   for (const { store, volumeBytes } of pairs) {
     await wantedBlocks(volume.bytes, store, volumeBytes, (start, end) => {
       const clusters = clustersOf(volume, {
@@ -61,12 +65,26 @@ function pairsOf(
   });
 }
 
-/** Stores are files of the volume: if $Bitmap calls a part of one free, one of the two is not what it seems. */
-async function requireAllocated(volume: NtfsVolume, catalog: VssCatalog, free: ExtentSet): Promise<void> {
+interface Stores {
+  readonly volume: NtfsVolume;
+  readonly catalog: VssCatalog;
+  /** What $Bitmap does not call used. */
+  readonly free: ExtentSet;
+}
+
+/**
+ * Tells the clusters that stores lie in. They are files of the volume: if $Bitmap calls a part of one free, one of the two is not
+ * what it seems.
+ */
+async function requireAllocated(
+  { volume, catalog, free }: Stores,
+  tell: (start: number, end: number) => void,
+): Promise<void> {
   const unallocated = createKeptRuns(free);
   const check = (extent: Extent): void => {
     const clusters = clustersOf(volume, extent);
     unallocated.add(clusters.start, endOf(clusters));
+    tell(clusters.start, endOf(clusters));
   };
   for (const start of catalog.blocks) check({ start, length: VSS_BLOCK_BYTES });
   for (const store of catalog.stores.values()) {

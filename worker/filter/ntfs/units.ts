@@ -18,6 +18,7 @@ export const recordNumbers = {
   bitmap: 6,
   boot: 7,
   badClusters: 8,
+  upperCase: 10,
   /** The last of the metafiles. */
   extend: 11,
 } as const;
@@ -31,8 +32,12 @@ export const attributeTypes = {
   indexRoot: 0x90,
   indexAllocation: 0xa0,
   indexBitmap: 0xb0,
+  reparsePoint: 0xc0,
   end: 0xffffffff,
 } as const;
+
+/** Records below this one, beside the root directory, are NTFS' own or reserved for it. */
+export const FIRST_FILE_RECORD = 24;
 
 /** Name of the attributes that make up a directory. */
 export const DIRECTORY_INDEX = '$I30';

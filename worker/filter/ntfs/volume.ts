@@ -1,6 +1,6 @@
 /**
- * One NTFS volume: which of its bytes nobody needs. Everything that is not a free cluster of a volume whose gates are all open
- * stays: boot area, metafiles, the sectors after the last cluster with the copy of the boot sector.
+ * One NTFS volume: which of its bytes nobody needs. Everything that is not a free cluster of a volume whose gates are all open, or
+ * content that the job leaves out, stays: boot area, metafiles, the sectors after the last cluster with the copy of the boot sector.
  */
 import { type Extent } from '../../../shared/domain/extent.ts';
 import { type FileSystemFindings, type FilterOptions } from '../file-system.ts';
@@ -30,11 +30,11 @@ export async function examineNtfs(bytes: VolumeBytes, options: FilterOptions): P
     const volumeFile = await readFamily(mft, recordNumbers.volume);
     known.label = labelOf(volumeFile);
     const trusted = await openGates(mft, volumeFile);
-    const { clusters, kept, warnings } = await droppableClusters(trusted, options);
+    const { clusters, ...told } = await droppableClusters(trusted, options, known.label);
     const freeBytes = trusted.free.count * boot.clusterBytes;
     const usedBytes = boot.clusters * boot.clusterBytes - freeBytes;
     const free = clusters.map(({ start, length }) => bytesOf(boot, start, length));
-    return { ...known, usedBytes, freeBytes, free, kept, warnings, gate: null, reason: null };
+    return { ...known, usedBytes, freeBytes, free, ...told, gate: null, reason: null };
   } catch (error) {
     const closed = gateOf(error);
     if (closed === null) throw error;
@@ -42,7 +42,8 @@ export async function examineNtfs(bytes: VolumeBytes, options: FilterOptions): P
   }
 }
 
-async function readBootSector(bytes: VolumeBytes): Promise<BootSector> {
+/** @throws AppError `FS_STRUCTURE_INVALID` when it cannot be, or describes a larger volume than there is */
+export async function readBootSector(bytes: VolumeBytes): Promise<BootSector> {
   const sector = new Uint8Array(512);
   await bytes.readInto(0, sector);
   const boot = decodeBootSector(sector, bytes.startBytes);

@@ -7,7 +7,7 @@ import { pictureOf, regionsOf } from '../../../../worker/inspect/picture.ts';
 
 const volume = (startBytes: number, lengthBytes: number, gate: string | null): VolumeReport => ({
   ...{ startBytes, lengthBytes, fileSystem: 'NTFS', label: null, clusterBytes: null, usedBytes: null },
-  ...{ freeBytes: null, skippedBytes: 0, kept: [], gate, reason: null },
+  ...{ freeBytes: null, skippedBytes: 0, kept: [], excluded: [], gate, reason: null },
 });
 
 function activeOf(keep: ActiveBlocks['keep'], volumes: readonly VolumeReport[]): ActiveBlocks {
