@@ -19,6 +19,7 @@ import {
   logWriter,
 } from '../support/ntfs-log.ts';
 import { type DiskInMemory, diskInMemory } from '../support/ntfs-volume.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { tempFolder } from '../support/temp.ts';
 
 const STEPS = 60;
@@ -27,17 +28,6 @@ const shapes: readonly LogShape[] = [
   { version: [1, 1], logBytes: 32 * 1024 },
   { version: [2, 0], logBytes: 160 * 1024 },
 ];
-
-/** Pseudo-random numbers below 2^32 from a seed (mulberry32). */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 const map = (bytes: Uint8Array): Promise<ActiveBlocks> =>
   mapActiveBlocks(readerOf(bytes), keepAllOptions, new AbortController().signal);
@@ -161,7 +151,7 @@ describe('mapActiveBlocks between any two writes', function () {
       it(`drops nothing that the log ${shape.version.join('.')} has promised (seed ${seed})`, async () => {
         const disk = await diskInMemory('win-64k', 'before');
         disk.bytes.fill(0xff, disk.contentAt(2), disk.contentAt(2) + shape.logBytes);
-        const below = random(seed);
+        const below = seededRandom(seed);
         const seen = { filtered: 0, keptBeyond: 0 };
         const look = async (files: readonly Extent[]): Promise<void> => {
           const active = await map(disk.bytes);
@@ -221,7 +211,7 @@ describe('mapActiveBlocks between content and metadata', function () {
       log.append(bitsRecord({ redo: SET_BITS, undo: CLEAR_BITS, lcn, firstBit: start, bits: length }));
     }
     for (const { at, bytes } of [...writes, ...log.flush()]) disk.bytes.set(bytes, disk.contentAt(2) + at);
-    const below = random(7);
+    const below = seededRandom(7);
     const changed = sectorsThatDiffer(disk.bytes, later, disk.contentAt(2), 256 * 1024);
     assert.isNotEmpty(changed);
     for (let round = 0; round < 40; round++) {

@@ -11,20 +11,10 @@ import { type Overlay, readerOf } from '../support/image-reader.ts';
 import { restartPage } from '../support/ntfs-bytes.ts';
 import { type LogWrite, logWriter } from '../support/ntfs-log.ts';
 import { type DiskInMemory, diskInMemory } from '../support/ntfs-volume.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
 const ROUNDS = 100;
 const RECORDS = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11];
-
-/** Pseudo-random numbers below 2^32 from a seed (mulberry32). */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 interface Region {
   readonly at: number;
@@ -91,7 +81,7 @@ describe('mapActiveBlocks on damaged disks', function () {
         const regions = regionsOf(disk);
         let stillFiltered = 0;
         for (let seed = 1; seed <= ROUNDS; seed++) {
-          const active = await map(damage(regions, random(seed)));
+          const active = await map(damage(regions, seededRandom(seed)));
           const lost = totalLength(subtract(sound.keep, active.keep));
           assert.equal(lost, 0, `seed ${seed} drops ${lost} bytes more`);
           if (active.state !== 'unfiltered') stillFiltered++;
