@@ -1,9 +1,10 @@
-/** What work on a device as a whole found and did, as lines. */
+/** What a task found and did beside what all tasks tell, as lines. */
 import { formatBytes } from '../../shared/base/units.ts';
 import { type DeviceReport, type ReclaimReport } from '../../shared/contract/device-report.ts';
 import { writeCheckReport } from './check-report.ts';
 import { plural } from './format.ts';
 import { type Output } from './output.ts';
+import { writeVerifyReport } from './verify-report.ts';
 
 export function writeDeviceReport(output: Output, report: DeviceReport): void {
   switch (report.kind) {
@@ -12,6 +13,9 @@ export function writeDeviceReport(output: Output, report: DeviceReport): void {
       break;
     case 'check':
       writeCheckReport(output, report);
+      break;
+    case 'verify':
+      writeVerifyReport(output, report);
       break;
   }
 }

@@ -1,4 +1,4 @@
-/** What work on a device as a whole found and did, by kind of task. Lists are cut to what a person can read; counts are whole. */
+/** What a task found and did beside what all tasks tell, by kind of task. Lists are cut to what a person can read; counts are whole. */
 import { z } from 'zod';
 import { count } from './schema.ts';
 
@@ -80,5 +80,56 @@ const checkReport = z.object({
 });
 export type CheckReport = z.output<typeof checkReport>;
 
-export const deviceReport = z.discriminatedUnion('kind', [reclaimReport, checkReport]);
+const byteRange = z.object({ start: count, length: count });
+
+const lostVolume = z.object({
+  /** On the disk. */
+  startBytes: count,
+  lengthBytes: count,
+  /** `NTFS`, `ext4` …; `unknown` when nothing is recognised. */
+  fileSystem: z.string(),
+  lostBytes: count,
+  /** By their path in the volume, `\folder\file`; a folder's ends with `\`. */
+  files: z.array(z.object({ path: z.string(), bytes: count })).max(MAX_REPORT_LIST),
+  /** Files that are not in the list. */
+  moreFiles: count,
+  /** Lost bytes in files, listed or not; null when the files are not known. The rest is free space and the like. */
+  filesBytes: count.nullable(),
+  /** Why not all files are known; null when they are. */
+  reason: z.string().nullable(),
+});
+export type LostVolume = z.output<typeof lostVolume>;
+
+const verifyReport = z.object({
+  kind: z.literal('verify'),
+  savesetId: z.string(),
+  /** Disks that have lost something. */
+  disks: z
+    .array(
+      z.object({
+        key: count,
+        label: z.string(),
+        chunks: count,
+        bytes: count,
+        /** Byte ranges of the disk, in order. */
+        ranges: z.array(byteRange).max(MAX_REPORT_LIST),
+        /** Ranges that are not in the list; at least so many, as no more than some thousand are held. */
+        moreRanges: count,
+        volumes: z.array(lostVolume).max(MAX_REPORT_LIST),
+        /** Lost bytes in no volume: partition tables and gaps. */
+        outsideBytes: count,
+        /** Why volumes or files may be missing here; null when none are. */
+        reason: z.string().nullable(),
+      }),
+    )
+    .max(MAX_REPORT_LIST),
+  /** Files of the saveset and disks of which nothing can be read, and why. */
+  unreadable: z.array(z.object({ what: z.string(), reason: z.string() })).max(MAX_REPORT_LIST),
+  /** Other points that use the damaged records. */
+  otherPoints: z.array(z.string()).max(MAX_REPORT_LIST),
+  moreOtherPoints: count,
+});
+export type VerifyReport = z.output<typeof verifyReport>;
+
+export const deviceReport = z.discriminatedUnion('kind', [reclaimReport, checkReport, verifyReport]);
 export type DeviceReport = z.output<typeof deviceReport>;

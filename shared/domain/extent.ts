@@ -155,7 +155,8 @@ export function cutOut(a: ExtentSet, within: Extent): ExtentSet {
   return shift(slice(a, within.start, endOf(within)), -within.start);
 }
 
-function firstEndingAfter(a: ExtentSet, position: number): number {
+/** The number of the first one that ends behind `position`, found by halving; they are in order and do not overlap. */
+export function firstEndingAfter(a: readonly Extent[], position: number): number {
   let low = 0;
   let high = a.length;
   while (low < high) {

@@ -17,10 +17,14 @@ import { taskContext } from './reclaim-world.ts';
 
 type Storage = EngineWorld['device']['storage'];
 
+/** @throws what the point has lost */
 export async function verify(world: EngineWorld, point: EnginePoint): Promise<TaskResult> {
   const stream = world.openStream();
   const ids = { taskId: 1, attempt: 1, token: TOKEN, runId: 1 };
-  return verifyPoint({ kind: 'verify', ...ids, chain: world.chain(point, stream) }, taskContext(stream));
+  const chain = world.chain(point, stream);
+  const result = await verifyPoint({ kind: 'verify', ...ids, chain }, taskContext(stream));
+  if (result.failure !== undefined) throw result.failure;
+  return result;
 }
 
 /**

@@ -2,10 +2,17 @@
  * One volume as its file system sees it: bytes counted from its first one, wherever they lie. Of a partition that is one
  * extent of a disk; of a logical volume several, in the order of the volume.
  */
-import { type Extent, type ExtentSet, endOf, normalize } from '../../shared/domain/extent.ts';
+import {
+  type Extent,
+  type ExtentSet,
+  endOf,
+  firstEndingAfter,
+  normalize,
+} from '../../shared/domain/extent.ts';
 import { type DiskBytes } from './disk-bytes.ts';
 import { volumeDamage } from './gate.ts';
 
+/** What a file system sees. */
 export interface VolumeBytes {
   /** Where the first byte lies on its disk; for messages. */
   readonly startBytes: number;
@@ -15,17 +22,21 @@ export interface VolumeBytes {
    * @throws AppError `FS_STRUCTURE_INVALID` outside the volume, and what the transport throws
    */
   readInto(offset: number, into: Uint8Array): Promise<void>;
+}
+
+/** A volume that lies on one disk. */
+export interface PlacedVolume extends VolumeBytes {
   /** Where bytes of the volume lie on the disk. */
   toDisk(extents: ExtentSet): ExtentSet;
 }
 
 /** The partition `[startBytes, startBytes + lengthBytes)`, which must lie on the disk. */
-export function volumeBytesOf(disk: DiskBytes, startBytes: number, lengthBytes: number): VolumeBytes {
+export function volumeBytesOf(disk: DiskBytes, startBytes: number, lengthBytes: number): PlacedVolume {
   return assembledVolume(disk, [{ start: startBytes, length: lengthBytes }]);
 }
 
 /** A volume made of `pieces` of the disk, which must lie on it, in the order of the volume. */
-export function assembledVolume(disk: DiskBytes, pieces: readonly Extent[]): VolumeBytes {
+export function assembledVolume(disk: DiskBytes, pieces: readonly Extent[]): PlacedVolume {
   const places: Piece[] = [];
   let lengthBytes = 0;
   for (const { start, length } of pieces) {
@@ -59,6 +70,7 @@ interface Piece extends Extent {
   readonly disk: number;
 }
 
+/** A volume may have thousands of pieces, and as many free runs as a bitmap. */
 function overlapping(places: readonly Piece[], extent: Extent): Piece[] {
   const found: Piece[] = [];
   for (let i = firstEndingAfter(places, extent.start); i < places.length; i++) {
@@ -69,17 +81,4 @@ function overlapping(places: readonly Piece[], extent: Extent): Piece[] {
     if (length > 0) found.push({ start, length, disk: piece.disk + start - piece.start });
   }
   return found;
-}
-
-/** Found by halving: a volume may have thousands of pieces, and as many free runs as a bitmap. */
-function firstEndingAfter(places: readonly Piece[], position: number): number {
-  let low = 0;
-  let high = places.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const piece = places[middle];
-    if (piece !== undefined && endOf(piece) <= position) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

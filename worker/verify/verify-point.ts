@@ -14,8 +14,10 @@ import { OpenChain } from '../restore/open-chain.ts';
 import { detourWarnings, readChunks } from '../restore/read-chunks.ts';
 import { SegmentedDisk, countersOf, surveyDisk } from '../restore/segmented-disk.ts';
 import { type TaskContext, type TaskResult } from '../task-context.ts';
-import { Findings } from './findings.ts';
+import { Findings, nameOf } from './findings.ts';
+import { filesOfLosses } from './lost-files.ts';
 import { pointsInvolved } from './other-points.ts';
+import { PointDisk } from './point-disk.ts';
 
 /** Bounds the small files that a device gets when much of it is lost; the next verification marks the rest. */
 const MAX_MARKS = 4096;
@@ -25,8 +27,8 @@ const MAX_MARKS = 4096;
  * reclaiming keeps what stands in for them.
  * `counters.read` are stored bytes.
  *
- * @throws AppError `VERIFY_FAILED` naming all that is lost; what a device says that cannot be read at all; the signal's
- *   reason
+ * What is lost is the result's failure, `VERIFY_FAILED`, beside a report.
+ * @throws AppError what a device says that cannot be read at all; the signal's reason
  */
 export async function verifyPoint(spec: VerifySpec, context: TaskContext): Promise<TaskResult> {
   const begunMs = context.clock.monotonicMs();
@@ -36,12 +38,15 @@ export async function verifyPoint(spec: VerifySpec, context: TaskContext): Promi
   const counters = await verifyAll(verification);
   await markAll(verification);
   await findOthers(verification);
-  verification.findings.throwIfAny(savesetId);
+  await findFiles(verification);
+  const { findings } = verification;
   return {
     warnings: detourWarnings(chain),
     counters,
     phases: { read: context.clock.monotonicMs() - begunMs },
     saveset: null,
+    report: findings.report(savesetId) ?? null,
+    failure: findings.failure(savesetId),
   };
 }
 
@@ -84,7 +89,7 @@ async function verifyDisk(verification: Verification, disk: ManifestDisk): Promi
   const { proven } = context.stream;
   const segmented = await SegmentedDisk.open(chain, disk.key);
   const bytes = await surveyDisk(segmented);
-  const losses = findings.addDisk(disk.key, nameOf(disk));
+  const losses = findings.addDisk(disk);
   const totalBytes = bytes.data;
   let doneBytes = 0;
   const onDone = (bytes: number): void => {
@@ -152,6 +157,22 @@ async function findOthers({ chain, context, findings, damaged }: Verification): 
   }
 }
 
+/** Files that lie where bytes are lost; not finding them hides nothing of what was found. */
+async function findFiles({ chain, context, findings }: Verification): Promise<void> {
+  for (const [key, losses] of findings.lossy) {
+    const lost = losses.ranges;
+    try {
+      const { capacityBytes } = await chain.disk(key);
+      const disk = await PointDisk.open(chain, { key, capacityBytes, lost }, context.signal);
+      losses.setFiles(await filesOfLosses(disk, lost));
+    } catch (error) {
+      context.signal.throwIfAborted();
+      const { message: reason } = toAppError(error);
+      losses.setFiles({ volumes: [], outsideBytes: 0, reason });
+    }
+  }
+}
+
 /** Runs one step; damage becomes a finding and gives undefined, anything else is thrown. */
 async function orFinding<T>(
   { findings }: Verification,
@@ -170,5 +191,3 @@ async function orFinding<T>(
 function isDamage(error: unknown): error is AppError {
   return hasCode(error, 'FORMAT_INVALID', 'REPO_OBJECT_MISSING', 'REPO_READ_FAILED', 'RESTORE_CHAIN_BROKEN');
 }
-
-const nameOf = (disk: ManifestDisk): string => `disk ${disk.key} "${disk.label}"`;

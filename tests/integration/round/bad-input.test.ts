@@ -152,6 +152,8 @@ describe('bad input', function () {
     const verified = await world.verify(damaged.savesetId);
     assertOutcome(verified, 'failed');
     assert.equal(verified.tasks[0]!.error?.code, 'VERIFY_FAILED');
+    const { report } = verified.tasks[0]!;
+    assert.isTrue(report?.kind === 'verify' && report.disks[0]!.ranges.length > 0, 'kept in the catalog');
     assert.isNull((await world.pointOf('big01')).verifiedAt);
     const target = world.file('damaged.raw');
     const restored = await world.restore(damaged.savesetId, '2000', target);

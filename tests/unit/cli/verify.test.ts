@@ -1,4 +1,6 @@
 import { assert } from 'chai';
+import { type RunView } from '../../../shared/contract/api.ts';
+import { type VerifyReport } from '../../../shared/contract/device-report.ts';
 import { CliWorld } from '../../support/cli-world.ts';
 import { aRun, aTask, aVerifyPlan } from '../../support/fake-services.ts';
 
@@ -41,6 +43,54 @@ describe('the command line: verify', () => {
       assert.match(result.stdout, /^Run 12 has begun$/m);
     });
   }
+
+  it('names what is lost, down to the files, and where they are not known', async () => {
+    const volume = { startBytes: 1048576, lengthBytes: GIB, lostBytes: 65536, moreFiles: 0 };
+    const ntfs = {
+      ...{ ...volume, fileSystem: 'NTFS', filesBytes: 61440, moreFiles: 12, reason: null },
+      files: [{ path: '\\Data\\db.mdf', bytes: 61440 }],
+    };
+    const ext4 = { ...volume, fileSystem: 'ext4', files: [], filesBytes: null, reason: 'not looked up' };
+    const torn = { ...ntfs, reason: '2 file records cannot be read' };
+    const report: VerifyReport = {
+      ...{ kind: 'verify', savesetId: '5f3a00000000c001' },
+      disks: [
+        {
+          ...{ key: 2000, label: 'Hard disk 1', chunks: 2, bytes: 131072, moreRanges: 3, outsideBytes: 512 },
+          ranges: [{ start: 65536, length: 65536 }],
+          volumes: [ntfs, ext4, torn],
+          reason: 'only the first 4096 ranges were looked up',
+        },
+      ],
+      unreadable: [{ what: '"nvram"', reason: 'it is damaged' }],
+      ...{ otherPoints: ['5f3a00000000c002'], moreOtherPoints: 1 },
+    };
+    world.core.runs = [aRun({ kind: 'verify', job: null, tasks: [aTask({ kind: 'verify', report })] })];
+    const { stdout } = await world.run(['run', 'show', '12']);
+    const lines = [
+      'Lost of point 5f3a00000000c001:',
+      '  "nvram": it is damaged',
+      '  disk 2000 "Hard disk 1": 2 chunks, 128 KiB',
+      '    bytes 65536-131071',
+      '    and at least 3 more ranges',
+      '    NTFS volume at byte 1048576: 64.0 KiB lost',
+      '      \\Data\\db.mdf (60.0 KiB)',
+      '      and 12 more files',
+      '      4.00 KiB in no file',
+      '    ext4 volume at byte 1048576: 64.0 KiB lost',
+      '      files not known: not looked up',
+      '    NTFS volume at byte 1048576: 64.0 KiB lost',
+      '      \\Data\\db.mdf (60.0 KiB)',
+      '      and 12 more files',
+      '      maybe more: 2 file records cannot be read',
+      '    512 B outside of volumes',
+      '    files not known: only the first 4096 ranges were looked up',
+      '  Other points that use the damaged records: 5f3a00000000c002 and 1 more',
+    ];
+    assert.include(stdout, lines.join('\n'));
+    const { stdout: json } = await world.run(['run', 'show', '12', '--json']);
+    assert.deepEqual((JSON.parse(json) as RunView).tasks[0]!.report, report);
+  });
 
   for (const words of [
     ['--older-than', '30'],

@@ -12,7 +12,8 @@ import { type Mft } from './mft.ts';
 import { createRunScanner } from './run-scanner.ts';
 import { placeOf, readStream } from './stream.ts';
 
-const READ_BYTES = 4 * MiB;
+/** What is read of the MFT at once. */
+export const MFT_READ_BYTES = 4 * MiB;
 /** Of a record: where the magic and the flags lie, both before the first fix-up. */
 const FLAGS_OFFSET = 22;
 const IN_USE = 1;
@@ -24,10 +25,10 @@ const IN_USE = 1;
 export async function clustersOfFiles(mft: Mft, free: ExtentSet): Promise<ExtentSet> {
   const { volume, content } = mft;
   const { recordBytes, clusters } = volume.boot;
-  const total = Math.floor(Math.min(content.sizeBytes, content.initialisedBytes) / recordBytes) * recordBytes;
+  const total = recordsIn(mft) * recordBytes;
   const kept = createKeptRuns(free);
   const scanner = createRunScanner(recordBytes, clusters, kept.add);
-  const buffer = new Uint8Array(Math.min(READ_BYTES, total));
+  const buffer = new Uint8Array(Math.min(MFT_READ_BYTES, total));
   for (let start = 0; start < total; start += buffer.length) {
     const piece = buffer.subarray(0, Math.min(buffer.length, total - start));
     await readStream(volume, content, start, piece);
@@ -37,6 +38,11 @@ export async function clustersOfFiles(mft: Mft, free: ExtentSet): Promise<Extent
     }
   }
   return kept.list();
+}
+
+/** Records of the MFT that were ever written, in use or not. */
+export function recordsIn({ volume, content }: Mft): number {
+  return Math.floor(Math.min(content.sizeBytes, content.initialisedBytes) / volume.boot.recordBytes);
 }
 
 /** The same for a record that is not a plain one, with all checks. */
@@ -56,7 +62,7 @@ function addChecked(
 }
 
 /** Never written, or a record whose start says so; anything else is decoded, and refused if it is nothing. */
-function isUnused(raw: Uint8Array): boolean {
+export function isUnused(raw: Uint8Array): boolean {
   const isRecord = raw[0] === 0x46 && raw[1] === 0x49 && raw[2] === 0x4c && raw[3] === 0x45;
   if (isRecord) return ((raw[FLAGS_OFFSET] ?? 0) & IN_USE) === 0;
   return raw.every((byte) => byte === 0);

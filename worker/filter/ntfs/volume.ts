@@ -30,10 +30,11 @@ export async function examineNtfs(bytes: VolumeBytes, options: FilterOptions): P
     const volumeFile = await readFamily(mft, recordNumbers.volume);
     known.label = labelOf(volumeFile);
     const trusted = await openGates(mft, volumeFile);
-    const { clusters, ...told } = await droppableClusters(trusted, options, known.label);
+    const { clusters, kept, excluded, warnings } = await droppableClusters(trusted, options, known.label);
     const freeBytes = trusted.free.count * boot.clusterBytes;
     const usedBytes = boot.clusters * boot.clusterBytes - freeBytes;
     const free = clusters.map(({ start, length }) => bytesOf(boot, start, length));
+    const told = options.exclude === undefined ? { kept, warnings } : { kept, warnings, excluded };
     return { ...known, usedBytes, freeBytes, free, ...told, gate: null, reason: null };
   } catch (error) {
     const closed = gateOf(error);

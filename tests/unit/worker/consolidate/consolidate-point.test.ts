@@ -101,10 +101,11 @@ describe('consolidatePoint', () => {
       await consolidated();
       for (const [name, bytes] of packs) storage.objects.set(name, bytes);
       await assertRestores();
-      await verifyPoint(
+      const { failure } = await verifyPoint(
         { kind: 'verify', ...attempt, chain: chain.links },
         testContext(device, pool).context,
       );
+      assert.isUndefined(failure);
       const { manifest } = await readManifest(device, OWN);
       assert.deepInclude(manifest, { type: 'full', base: null, standsFor: [old], ...attempt });
       assert.equal(manifest.createdAt, '2026-01-31T12:00:00.000Z');

@@ -1,9 +1,11 @@
 import { assert } from 'chai';
 import { randomBytes } from 'node:crypto';
-import { AppError, hasCode } from '../../../../shared/base/errors.ts';
+import { AppError } from '../../../../shared/base/errors.ts';
+import { type VerifyReport } from '../../../../shared/contract/device-report.ts';
 import { type VerifySpec } from '../../../../shared/contract/ipc.ts';
 import { wholeOf } from '../../../../shared/domain/extent.ts';
-import { packIdOf } from '../../../../shared/format/names.ts';
+import { refsOf } from '../../../../shared/format/disk-index.ts';
+import { packIdOf, packName } from '../../../../shared/format/names.ts';
 import { CHUNK_HEADER_BYTES } from '../../../../shared/format/pack.ts';
 import { readDamageMarks } from '../../../../shared/repository/damage-marks.ts';
 import { cipherOf } from '../../../../shared/repository/device-cipher.ts';
@@ -12,8 +14,10 @@ import { PackWriter } from '../../../../shared/repository/pack-writer.ts';
 import { MemoryStorage } from '../../../../shared/repository/storage-memory.ts';
 import { scanRecords } from '../../../../worker/check/record-scan.ts';
 import { CodePool } from '../../../../worker/pipeline/thread-pool.ts';
+import { OpenChain } from '../../../../worker/restore/open-chain.ts';
 import { verifyPoint } from '../../../../worker/verify/verify-point.ts';
 import { FaultyStorage } from '../../../support/faulty-storage.ts';
+import { diskInMemory } from '../../../support/ntfs-volume.ts';
 import { type DiskPart, GRID, TestChain, testContext, testDevice } from '../../../support/saveset-chain.ts';
 import { codeOfAsync } from '../../format/codes.ts';
 
@@ -62,9 +66,14 @@ describe('verifyPoint', () => {
   });
 
   async function failure(on = device): Promise<AppError> {
-    const error = await verifyPoint(spec(), testContext(on, pool).context).catch((e: unknown) => e);
-    assert.isTrue(hasCode(error, 'VERIFY_FAILED'), String(error));
-    return error as AppError;
+    return (await findings(on)).failure;
+  }
+
+  async function findings(on = device, task = spec()): Promise<{ failure: AppError; report: VerifyReport }> {
+    const { failure, report } = await verifyPoint(task, testContext(on, pool).context);
+    assert.equal(failure?.code, 'VERIFY_FAILED');
+    assert.equal(report?.kind, 'verify');
+    return { failure: failure!, report: report as VerifyReport };
   }
 
   const objectOf = (link: number, name: string): string => `savesets/${chain.links[link]!.savesetId}/${name}`;
@@ -81,6 +90,7 @@ describe('verifyPoint', () => {
     const { context, reports } = testContext(device, pool);
     const result = await verifyPoint(spec(), context);
     assert.deepEqual(result.warnings, []);
+    assert.deepEqual([result.failure, result.report], [undefined, null]);
     assert.deepInclude(result.counters, { provisioned: 2 * CAPACITY, used: 2 * CAPACITY });
     assert.isAtLeast(result.counters.read, 2 * CAPACITY);
     assert.hasAllKeys(result.phases, ['read']);
@@ -133,8 +143,7 @@ describe('verifyPoint', () => {
     flip(packs()[0]!, 1000);
     const fresh = testContext(device, pool).context;
     for (const task of [spec(), older]) {
-      const error: unknown = await verifyPoint(task, fresh).catch((e: unknown) => e);
-      assert.isTrue(hasCode(error, 'VERIFY_FAILED'), String(error));
+      assert.equal((await verifyPoint(task, fresh)).failure?.code, 'VERIFY_FAILED');
     }
   });
 
@@ -149,7 +158,7 @@ describe('verifyPoint', () => {
   it('does not care for damage that a newer saveset hides', async () => {
     const first = packs()[0]!;
     flip(first, 3 * (GRID + 100) + 1000);
-    await verifyPoint(spec(), testContext(device, pool).context);
+    assert.isUndefined((await verifyPoint(spec(), testContext(device, pool).context)).failure);
   });
 
   it('collects all that is lost, of both disks and the files', async () => {
@@ -163,6 +172,49 @@ describe('verifyPoint', () => {
     assert.include(error.message, '"nvram" is lost');
     assert.isBelow(error.message.length, 1500);
   });
+
+  it('reports all of it: ranges, what is unreadable, other points, and why no file is named', async () => {
+    for (const at of [0, 2, 4]) flip(packs()[0]!, at * (GRID + 56) + 1000);
+    flip(objectOf(0, 'nvram'), 2);
+    const { report } = await findings();
+    const [disk] = report.disks;
+    assert.deepInclude(disk, { key: 2000, label: 'Hard disk 1', chunks: 3, bytes: 3 * GRID, moreRanges: 0 });
+    assert.deepEqual(
+      disk!.ranges,
+      [0, 2, 4].map((cell) => ({ start: cell * GRID, length: GRID })),
+    );
+    assert.match(disk!.reason!, /at byte 0: the restore point has lost it/);
+    assert.deepEqual(
+      report.unreadable.map(({ what }) => what),
+      ['"nvram"'],
+    );
+    assert.deepEqual(report.otherPoints, [chain.links[1]!.savesetId]);
+  });
+
+  it('names the files that lie where a disk has lost bytes', async function () {
+    this.timeout(30_000);
+    const guest = await diskInMemory('win-gpt', 'after');
+    const { bytes } = guest;
+    chain = new TestChain(pool);
+    const layers = [{ kind: 'data' as const, extents: wholeOf(bytes.length) }];
+    await chain.add(device, [{ source: bytes, layers, rest: 'free' }]);
+    const cell = Math.floor(guest.contentAt(70) / GRID);
+    await damageCell(cell);
+    const { failure, report } = await findings();
+    const files = report.disks[0]!.volumes.flatMap((volume) => volume.files);
+    assert.isNotEmpty(files);
+    assert.match(files[0]!.path, /^\\Data\\/);
+    assert.include(failure.message, `at bytes ${cell * GRID}-${(cell + 1) * GRID - 1} in "`);
+    assert.include(failure.message, files[0]!.path);
+  });
+
+  /** Flips a byte of the record that holds a cell of the newest point. */
+  async function damageCell(cell: number): Promise<void> {
+    await using open = await OpenChain.open(chain.links, testContext(device, pool).context);
+    const [disk] = await open.indexes(2000, 0);
+    for (const { start, packId, offset } of refsOf(disk!.index))
+      if (start === cell * GRID) flip(packName(packId), offset + CHUNK_HEADER_BYTES);
+  }
 
   it('counts the chunks of packs that are gone, and marks nothing', async () => {
     for (const name of packs()) storage.objects.delete(name);
@@ -178,9 +230,9 @@ describe('verifyPoint', () => {
     it(`names a disk that has lost ${what}, and verifies the other`, async () => {
       flip(objectOf(link, name), 100);
       const { context, reports } = testContext(device, pool);
-      const error = await verifyPoint(spec(), context).catch((e: unknown) => e);
-      assert.isTrue(hasCode(error, 'VERIFY_FAILED'));
-      assert.equal((error as AppError).facts['unreadable'], 'disk 2000 "Hard disk 1"');
+      const { failure: error } = await verifyPoint(spec(), context);
+      assert.equal(error?.code, 'VERIFY_FAILED');
+      assert.equal(error!.facts['unreadable'], 'disk 2000 "Hard disk 1"');
       assert.deepEqual([...new Set(reports.map((report) => report.what))], ['disk 2001 "Hard disk 2"']);
     });
   }
