@@ -9,6 +9,7 @@
  *
  * Source: docs/format/ntfs.md, section 8.
  */
+import { isFilledWith } from '../../../shared/base/filled.ts';
 import { MiB } from '../../../shared/base/units.ts';
 import { type Fields, fieldsOf } from '../fields.ts';
 import { requireContent } from './family.ts';
@@ -115,7 +116,4 @@ async function requireBlank(volume: NtfsVolume, stream: Stream): Promise<void> {
   }
 }
 
-function isBlank(bytes: Uint8Array): boolean {
-  for (const byte of bytes) if (byte !== 0xff) return false;
-  return true;
-}
+const isBlank = (bytes: Uint8Array): boolean => isFilledWith(bytes, 0xff);

@@ -8,6 +8,7 @@
  *
  * Source: docs/format/ntfs.md, section 8.
  */
+import { isFilledWith } from '../../../shared/base/filled.ts';
 import { MiB } from '../../../shared/base/units.ts';
 import { gateOf } from '../gate.ts';
 import { decodeFixup } from './fixup.ts';
@@ -56,7 +57,7 @@ export async function readLogPages(volume: NtfsVolume, log: Stream, ring: LogRin
 }
 
 function decodePage(raw: Uint8Array, at: () => number): DataView | null {
-  if (raw.every((byte) => byte === 0xff)) return null;
+  if (isFilledWith(raw, 0xff)) return null;
   try {
     return new DataView(decodeFixup(raw, at(), MAGIC, 'log page').buffer);
   } catch (error) {
