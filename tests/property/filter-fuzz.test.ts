@@ -19,7 +19,7 @@ import { xfsKinds } from '../support/fuzz/xfs-disks.ts';
 
 /** A new parser gets a row here. */
 const kinds: readonly FuzzKind[] = [...ntfsKinds, ...extKinds, ...xfsKinds, ...otherKinds];
-const RUNS_OF_KIND = 200;
+const RUNS_OF_KIND = 150;
 const MAX_GROWTH_BYTES = 768 * 1024 * 1024;
 
 function readNumber(name: string): number | null {
