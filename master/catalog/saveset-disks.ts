@@ -1,5 +1,6 @@
 /** Rows of `saveset_disks`: what a restore point holds of each disk, for views; the manifest has all of it. */
 import { type BackupType } from '../../shared/domain/backup-type.ts';
+import { type VolumeView } from '../../shared/contract/volume-view.ts';
 import { type ByteCounters } from '../../shared/domain/task.ts';
 import { type Database } from './database.ts';
 
@@ -14,6 +15,8 @@ export interface VolumeRecord {
   readonly skippedBytes: number;
   /** Free by the file system and kept all the same. */
   readonly kept: readonly { readonly why: string; readonly bytes: number }[];
+  /** What the job left out by its paths; nothing where it named none. */
+  readonly excluded?: VolumeView['excluded'];
   readonly gate: string | null;
   readonly reason: string | null;
 }

@@ -16,6 +16,8 @@ export interface JobArgs extends KeepArgs {
   readonly abm: boolean | undefined;
   readonly cbt: boolean | undefined;
   readonly dropShadowCopies: boolean | undefined;
+  readonly excludeSwap: boolean | undefined;
+  readonly excludePath: string[] | undefined;
   readonly transport: TransportChoice | undefined;
   readonly consistency: Consistency | undefined;
   readonly consistencyFallback: boolean | undefined;
@@ -47,6 +49,17 @@ export function jobOptions<T>(argv: Argv<T>) {
       describe:
         'Give shadow copies of the guest up: smaller points, whose shadow copies are broken (else no)',
     })
+    .option('exclude-swap', {
+      type: 'boolean',
+      describe:
+        'Leave the content of pagefile.sys, swapfile.sys and hiberfil.sys out of points; wants --abm (else no)',
+    })
+    .option('exclude-path', {
+      type: 'string',
+      array: true,
+      describe:
+        'Leave the content of files and folders of NTFS volumes out: "\\Temp", or "LABEL:\\Temp"; wants --abm',
+    })
     .option('transport', { choices: transportChoices, describe: 'How disks are read (else auto)' })
     .option('consistency', {
       choices: consistencyLevels,
@@ -65,6 +78,8 @@ export function jobPatchOf(args: JobArgs): JobPatch {
     abm: args.abm,
     cbt: args.cbt,
     dropShadowCopies: args.dropShadowCopies,
+    excludeSwap: args.excludeSwap,
+    excludePaths: args.excludePath,
     transport: args.transport,
     consistency: args.consistency,
     consistencyFallback: args.consistencyFallback,

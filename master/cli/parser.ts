@@ -27,6 +27,8 @@ const LISTS: ReadonlySet<string> = new Set([
   '_',
   'vm',
   'exclude',
+  'exclude-path',
+  'excludePath',
   'device',
   'datastore-path',
   'datastorePath',

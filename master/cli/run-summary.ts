@@ -144,7 +144,7 @@ function writeReport(output: Output, { report }: TaskView): void {
   writeDeviceReport(output, report);
 }
 
-/** What the filter kept beyond what the guests use. */
+/** What the filter kept beyond what the guests use, and what of that the job leaves out. */
 function writeKept(output: Output, run: RunView): void {
   const lines = run.tasks.flatMap(({ subject, keptVolumes }) =>
     keptVolumes.flatMap((volume) =>
@@ -153,7 +153,7 @@ function writeKept(output: Output, run: RunView): void {
   );
   if (lines.length === 0) return;
   output.line();
-  output.line('Kept by the filter beyond what the guests use:');
+  output.line('Kept by the filter beyond what the guests use, or left out of it:');
   for (const line of lines) output.line(line);
 }
 

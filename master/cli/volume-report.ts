@@ -1,7 +1,7 @@
 /** What the filter found in volumes, in words: the same for a point, for a run and for a disk that is only looked at. */
 import { formatBytes } from '../../shared/base/units.ts';
 import { NOT_FILTERED, type VolumeView } from '../../shared/contract/volume-view.ts';
-import { formatCount, NOTHING } from './format.ts';
+import { formatCount, NOTHING, plural } from './format.ts';
 import { type Column } from './table.ts';
 
 const right = 'right' as const;
@@ -39,9 +39,19 @@ function keptBytes({ gate, freeBytes, kept }: VolumeView): number | null {
   return gate === null ? kept.reduce((sum, { bytes }) => sum + bytes, 0) : freeBytes;
 }
 
-/** Why more was kept than is in use, a line for each reason; none when nothing was. */
+/** Why more or less was kept than is in use, a line for each reason; none when there is none. */
 export function keptLines(volume: VolumeView): string[] {
   const { gate, reason, kept } = volume;
   if (gate !== null) return [`kept whole: ${reason ?? NOTHING}${gate === NOT_FILTERED ? '' : ` [${gate}]`}`];
-  return kept.map(({ why, bytes }) => `kept ${formatBytes(bytes)} of its free space: ${why}`);
+  return [
+    ...kept.map(({ why, bytes }) => `kept ${formatBytes(bytes)} of its free space: ${why}`),
+    ...(volume.excluded ?? []).map(excludedLine),
+  ];
+}
+
+/** `left out "\Temp": 12 files, 3 GiB; kept: 2 with names elsewhere` */
+function excludedLine({ path, files, bytes, kept }: NonNullable<VolumeView['excluded']>[number]): string {
+  if (bytes === 0) return `left nothing out of "${path}"${kept === null ? '' : `: ${kept}`}`;
+  const rest = kept === null ? '' : `; kept: ${kept}`;
+  return `left out "${path}": ${plural(files, 'file')}, ${formatBytes(bytes)}${rest}`;
 }

@@ -112,11 +112,21 @@ async function select(
 
 /** Stores a job after everything that it names was found. */
 function keep(context: ServiceContext, job: Job): JobView {
+  requireFilter(job);
   serverNamed(context.catalog, job.server);
   for (const name of job.devices) deviceNamed(context.catalog, name);
   selectVms([], job.vmPatterns, job.excludePatterns);
   context.catalog.jobs.put(job);
   return view(job);
+}
+
+/** Files are found by the filter alone. */
+function requireFilter({ name, options: { abm, excludeSwap = false, excludePaths = [] } }: Job): void {
+  if (abm || (!excludeSwap && excludePaths.length === 0)) return;
+  throw new AppError(
+    'USAGE_INVALID',
+    `Cannot leave files out in job "${name}" without Active Block Mapping: use --abm`,
+  );
 }
 
 /** Undefined when no rule is left. */
@@ -136,7 +146,12 @@ function view(job: Job): JobView {
     vmPatterns: [...job.vmPatterns],
     excludePatterns: [...job.excludePatterns],
     devices: [...job.devices],
-    options: { ...job.options, dropShadowCopies: job.options.dropShadowCopies ?? false },
+    options: {
+      ...job.options,
+      dropShadowCopies: job.options.dropShadowCopies ?? false,
+      excludeSwap: job.options.excludeSwap ?? false,
+      excludePaths: [...(job.options.excludePaths ?? [])],
+    },
   };
 }
 

@@ -50,7 +50,7 @@ function keptVolumesOf(catalog: Catalog, savesetId: string | null): TaskView['ke
     .disksOf(savesetId)
     .flatMap((disk) =>
       disk.volumes
-        .filter(({ gate, kept }) => gate !== null || kept.length > 0)
+        .filter(({ gate, kept, excluded = [] }) => gate !== null || kept.length > 0 || excluded.length > 0)
         .map((volume) => ({ ...volume, kept: [...volume.kept], disk: disk.key })),
     );
 }

@@ -7,6 +7,7 @@ import { backupTypes, requestedTypes } from '../domain/backup-type.ts';
 import { consistencyLevels } from '../domain/consistency.ts';
 import { transportChoices } from '../domain/job.ts';
 import { outcomes, runStates, taskKinds, taskStates } from '../domain/task.ts';
+import { excludedPaths } from './excluded-paths.ts';
 import { devicePassword, keySlotLabel, keySlotView } from './device-keys.ts';
 import { deviceReport } from './device-report.ts';
 import { byteCounters, phaseTimes, taskProgress, warning } from './ipc.ts';
@@ -164,6 +165,8 @@ export const jobBody = z.strictObject({
       abm: z.boolean().default(true),
       cbt: z.boolean().default(true),
       dropShadowCopies: z.boolean().default(false),
+      excludeSwap: z.boolean().default(false),
+      excludePaths: excludedPaths.default([]),
       transport: z.enum(transportChoices).default('auto'),
       consistency: z.enum(consistencyLevels).default('application'),
       consistencyFallback: z.boolean().default(true),
@@ -187,6 +190,8 @@ export const jobPatch = z.strictObject({
       abm: z.boolean().optional(),
       cbt: z.boolean().optional(),
       dropShadowCopies: z.boolean().optional(),
+      excludeSwap: z.boolean().optional(),
+      excludePaths: excludedPaths.optional(),
       transport: z.enum(transportChoices).optional(),
       consistency: z.enum(consistencyLevels).optional(),
       consistencyFallback: z.boolean().optional(),

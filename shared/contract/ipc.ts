@@ -24,6 +24,7 @@ import { consistencyLevels } from '../domain/consistency.ts';
 import { transportChoices } from '../domain/job.ts';
 import { outcomes, phases } from '../domain/task.ts';
 import { deviceReport } from './device-report.ts';
+import { excludedPaths } from './excluded-paths.ts';
 import { attemptId, count, errorCode, id, percent } from './schema.ts';
 import { wireErrorSchema } from './wire-error.ts';
 
@@ -83,6 +84,8 @@ export const backupSpec = z.object({
     abm: z.boolean(),
     cbt: z.boolean(),
     dropShadowCopies: z.boolean().optional(),
+    excludeSwap: z.boolean().optional(),
+    excludePaths: excludedPaths.optional(),
     transport: z.enum(transportChoices),
     consistency: z.enum(consistencyLevels),
     consistencyFallback: z.boolean(),

@@ -50,6 +50,6 @@ function problemOf(label: string | null, path: string, names: readonly string[])
 
 function isPossible(name: string): boolean {
   const isTooLong = name.length > MAX_NAME_UNITS;
-  const hasControls = [...name].some((character) => character < ' ');
+  const hasControls = Array.from(name).some((character) => character < ' ');
   return !/^\.{0,2}$/.test(name) && !isTooLong && !hasControls && !IMPOSSIBLE.test(name);
 }

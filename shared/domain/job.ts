@@ -15,6 +15,10 @@ export interface BackupOptions {
   readonly cbt: boolean;
   /** Give shadow copies of the guest up for smaller points; no when left out. */
   readonly dropShadowCopies?: boolean | undefined;
+  /** Leave the content of swap and hibernation files out; no when left out. */
+  readonly excludeSwap?: boolean | undefined;
+  /** Files and folders whose content is left out, as excluded-path.ts reads them; none when left out. */
+  readonly excludePaths?: readonly string[] | undefined;
   readonly transport: TransportChoice;
   readonly consistency: Consistency;
   /** Whether a weaker consistency is better than no restore point. */

@@ -59,6 +59,11 @@ const volume = z.object({
   skippedBytes: count,
   /** Free by the file system and kept all the same; a manifest without it has nothing of the kind. */
   kept: z.array(z.object({ why: z.string(), bytes: count })).default([]),
+  /** What the job left out by its paths, and why not all of it; only where it named any. */
+  excluded: z
+    .array(z.object({ path: z.string(), files: count, bytes: count, kept: z.string().nullable() }))
+    .readonly()
+    .exactOptional(),
   /** The gate that kept the volume unfiltered, and why. */
   gate: z.string().nullable(),
   reason: z.string().nullable(),

@@ -164,10 +164,11 @@ async function readAllocated(
 
 function filterReport(active: ActiveBlocks | undefined): ManifestDisk['filter'] {
   if (active === undefined) return { state: 'off', volumes: [] };
-  const volumes = active.volumes.map((volume) => ({
+  const volumes = active.volumes.map(({ excluded = [], ...volume }) => ({
     ...volume,
     label: volume.label ?? '',
     kept: [...volume.kept],
+    ...(excluded.length === 0 ? {} : { excluded }),
   }));
   return { state: active.state, volumes };
 }

@@ -5,6 +5,7 @@ import { queryChangedDiskAreas } from '../../shared/vsphere/changed-disk-areas.t
 import { type VsphereSession } from '../../shared/vsphere/session.ts';
 import { type VmDisk, whyDiskNotInImage } from '../../shared/vsphere/virtual-disk.ts';
 import { type VmDetails } from '../../shared/vsphere/virtual-machine.ts';
+import { filterOptionsOf } from '../filter/filter-options.ts';
 import { type BlockReader } from '../ports.ts';
 import { type TaskContext } from '../task-context.ts';
 import { openDisk } from '../transport/open-disk.ts';
@@ -94,7 +95,7 @@ async function openOne(
       signal,
     );
   const { abm, cbt } = spec.options;
-  const filterOptions = { dropShadowCopies: spec.options.dropShadowCopies ?? false };
+  const filterOptions = filterOptionsOf(spec.options);
   const map = await mapDisk({ disk, reader, base, abm, filterOptions, cbt, ask, context });
   log.info('Disk mapped', {
     disk: disk.key,

@@ -57,8 +57,8 @@ export interface VolumeReport {
   readonly skippedBytes: number;
   /** Free bytes that are kept all the same, and why. */
   readonly kept: readonly KeptBeyond[];
-  /** What the job leaves out of it, by path. */
-  readonly excluded: readonly ExcludedContent[];
+  /** What the job leaves out of it, by path; none when it names nothing. */
+  readonly excluded?: readonly ExcludedContent[] | undefined;
   /** Short kebab-case name of what keeps the volume whole; null when it is filtered. */
   readonly gate: string | null;
   /** The same as a sentence. */
@@ -197,7 +197,7 @@ async function examineVolume(
   }
   if (examine === undefined) return null;
   const { free: freeOfVolume, warnings = [], ...found } = await examine(bytes, options);
-  const findings = { excluded: [], ...found, label: ownName ?? found.label };
+  const findings = { ...found, label: ownName ?? found.label };
   if (findings.gate !== null) return keepWhole(place, findings);
   const free = bytes.toDisk(freeOfVolume);
   const report = { ...placeOf(place), ...findings, skippedBytes: totalLength(free) };
@@ -212,11 +212,11 @@ function nameByRole(role: PartitionRole): string | null {
   return role === 'reserved' ? 'Microsoft reserved' : role;
 }
 
-type Findings = Required<Omit<FileSystemFindings, 'free' | 'warnings'>>;
+type Findings = Omit<FileSystemFindings, 'free' | 'warnings'>;
 
 function nothingFound(fileSystem: string): Findings {
   const numbers = { clusterBytes: null, usedBytes: null, freeBytes: null };
-  return { fileSystem, label: null, ...numbers, kept: [], excluded: [], gate: null, reason: null };
+  return { fileSystem, label: null, ...numbers, kept: [], gate: null, reason: null };
 }
 
 function placeOf({ startBytes, lengthBytes }: VolumePlace): Pick<VolumeReport, 'startBytes' | 'lengthBytes'> {

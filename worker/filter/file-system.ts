@@ -63,7 +63,7 @@ export interface FileSystemFindings {
   readonly free: ExtentSet;
   readonly kept: readonly KeptBeyond[];
   /** By path, as far as the job names any for this volume. */
-  readonly excluded?: readonly ExcludedContent[];
+  readonly excluded?: readonly ExcludedContent[] | undefined;
   readonly gate: string | null;
   readonly reason: string | null;
   /** What the owner of the guest should know although the volume is filtered. */

@@ -136,6 +136,8 @@ function writeJob({ output }: Session, job: JobView): void {
     ['Active Block Mapping', yesNo(options.abm)],
     ['Changed block tracking', yesNo(options.cbt)],
     ['Shadow copies', options.dropShadowCopies ? 'given up' : 'kept'],
+    ['Swap files', options.excludeSwap ? 'left out' : 'kept'],
+    ['Paths left out', options.excludePaths.join(', ') || NOTHING],
     ['Transport', options.transport],
     ['Consistency', `${options.consistency}, ${fallback}`],
     ['Keeps', policyText(job.retention)],
@@ -151,6 +153,8 @@ function editCommand(argv: CommonArgv, choose: Choose): CommonArgv {
         .positional('name', { type: 'string', demandOption: true, describe: 'Job to change' })
         .example('$0 job edit nightly --max-parallel-streams 2', '')
         .example('$0 job edit nightly --exclude', 'Leave no VM out any more')
+        .example("$0 job edit nightly --exclude-path '\\Temp'", 'Leave out what is in that folder')
+        .example('$0 job edit nightly --exclude-path', 'Leave no path out any more')
         .example('$0 job edit nightly --keep-daily 14 --keep-weekly 8', 'What `prune` keeps of its points'),
     (args) =>
       choose(async (session) => {

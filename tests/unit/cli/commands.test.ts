@@ -12,6 +12,18 @@ const withPassword = { env: { VC_PASSWORD: 'very secret' } };
 
 describe('the command line', () => {
   let world: CliWorld;
+
+  /** Swap files and paths, and then neither. */
+  async function leaveOut(): Promise<void> {
+    const shown = async (): Promise<string> => (await world.run(['job', 'show', 'nightly'])).stdout;
+    const out = ['--exclude-swap', '--exclude-path', '\\Temp', 'Data:/Cache'];
+    assert.equal((await world.run(['job', 'edit', 'nightly', ...out])).stderr, '');
+    assert.match(await shown(), /^Swap files +left out$/m);
+    assert.match(await shown(), /^Paths left out +\\Temp, Data:\/Cache$/m);
+    await world.run(['job', 'edit', 'nightly', '--no-exclude-swap', '--exclude-path']);
+    assert.match(await shown(), /^Swap files +kept$/m);
+    assert.match(await shown(), /^Paths left out +-$/m);
+  }
   beforeEach(async () => {
     world = await CliWorld.open();
   });
@@ -194,6 +206,8 @@ describe('the command line', () => {
         abm: false,
         cbt: false,
         dropShadowCopies: false,
+        excludeSwap: false,
+        excludePaths: [],
         transport: 'auto',
         consistency: 'crash',
         consistencyFallback: true,
@@ -204,6 +218,7 @@ describe('the command line', () => {
     assert.match(shown, /^Shadow copies +kept$/m);
     await world.run(['job', 'edit', 'nightly', '--drop-shadow-copies']);
     assert.match((await world.run(['job', 'show', 'nightly'])).stdout, /^Shadow copies +given up$/m);
+    await leaveOut();
     assert.include((await world.run(['job', 'preview', 'nightly'])).stdout, 'it is a template');
     assert.equal((await world.run(job)).code, 2);
   });

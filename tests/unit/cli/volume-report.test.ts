@@ -78,6 +78,24 @@ describe('keptLines', () => {
       ['kept whole: The filter does not look into this file system'],
     ],
     ['nothing of a volume that is filtered and no more', volume({ kept: [] }), []],
+    [
+      'what the job left out, and why not more',
+      volume({
+        kept: [],
+        excluded: [
+          { path: '\\pagefile.sys', files: 1, bytes: 4 * GiB, kept: null },
+          { path: '\\Temp', files: 12, bytes: MiB, kept: '2 with names elsewhere' },
+          { path: '\\Cache', files: 0, bytes: 0, kept: 'there is no such name' },
+          { path: '\\Empty', files: 0, bytes: 0, kept: null },
+        ],
+      }),
+      [
+        'left out "\\pagefile.sys": 1 file, 4.00 GiB',
+        'left out "\\Temp": 12 files, 1.00 MiB; kept: 2 with names elsewhere',
+        'left nothing out of "\\Cache": there is no such name',
+        'left nothing out of "\\Empty"',
+      ],
+    ],
   ];
   for (const [what, view, lines] of table)
     it(`tells ${what}`, () => assert.deepEqual(keptLines(view), lines));

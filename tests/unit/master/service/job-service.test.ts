@@ -37,6 +37,9 @@ describe('jobService', function () {
     { change: { devices: ['tape0', 'tape9'] }, code: 'USAGE_NOT_FOUND' },
     { change: { devices: [] }, code: 'USAGE_INVALID' },
     { change: { maxParallelStreams: 0 }, code: 'USAGE_INVALID' },
+    { change: { options: { excludePaths: ['C:\\Temp'] } }, code: 'USAGE_INVALID' },
+    { change: { options: { excludeSwap: true, abm: false } }, code: 'USAGE_INVALID' },
+    { change: { options: { excludePaths: ['\\Temp'], abm: false } }, code: 'USAGE_INVALID' },
   ] as const;
   for (const { change, code } of wrong) {
     it(`keeps the job as it is when ${JSON.stringify(change)} is told`, async () => {

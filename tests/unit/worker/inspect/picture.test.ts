@@ -2,12 +2,13 @@ import { assert } from 'chai';
 import * as fc from 'fast-check';
 import { PICTURE_CELLS, type Picture, regionKinds } from '../../../../shared/contract/disk-inspection.ts';
 import { normalize, totalLength, wholeOf } from '../../../../shared/domain/extent.ts';
-import { type ActiveBlocks, type VolumeReport } from '../../../../worker/filter/active-blocks.ts';
+import { type ActiveBlocks } from '../../../../worker/filter/active-blocks.ts';
+import { type VolumeReport } from '../../../../worker/filter/examine-volume.ts';
 import { pictureOf, regionsOf } from '../../../../worker/inspect/picture.ts';
 
 const volume = (startBytes: number, lengthBytes: number, gate: string | null): VolumeReport => ({
   ...{ startBytes, lengthBytes, fileSystem: 'NTFS', label: null, clusterBytes: null, usedBytes: null },
-  ...{ freeBytes: null, skippedBytes: 0, kept: [], excluded: [], gate, reason: null },
+  ...{ freeBytes: null, skippedBytes: 0, kept: [], gate, reason: null },
 });
 
 function activeOf(keep: ActiveBlocks['keep'], volumes: readonly VolumeReport[]): ActiveBlocks {
