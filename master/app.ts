@@ -22,12 +22,13 @@ import { Dispatcher } from './dispatch/dispatcher.ts';
 import { recover } from './dispatch/recovery.ts';
 import { WorkerPool } from './dispatch/worker-pool.ts';
 import { Janitor } from './janitor.ts';
-import { StreamRegistry } from './registry/stream-registry.ts';
+import { NO_DEVICE, STREAMS_WITHOUT_DEVICE, StreamRegistry } from './registry/stream-registry.ts';
 import { finishRemovals } from './retention/removal.ts';
 import { Secrets } from './secrets.ts';
 import { type ServiceContext, serverAccess } from './service/context.ts';
 import { deviceKeyService } from './service/device-key-service.ts';
 import { deviceService } from './service/device-service.ts';
+import { inspectService } from './service/inspect-service.ts';
 import { jobService } from './service/job-service.ts';
 import { pointService } from './service/point-service.ts';
 import { pruneService } from './service/prune-service.ts';
@@ -97,6 +98,7 @@ async function assemble(options: AppOptions, stack: DisposeStack): Promise<Servi
   await finishRemovals({ catalog, devices, clock, log });
   const registry = new StreamRegistry();
   for (const device of catalog.devices.list()) registry.setDevice(device.deviceId, device.streams);
+  registry.setDevice(NO_DEVICE, STREAMS_WITHOUT_DEVICE);
   const accessOf = (name: string) => serverAccess(catalog, secrets, name);
   const janitor: Janitor = new Janitor({
     catalog,
@@ -143,6 +145,7 @@ function makeServices(parts: ServiceContext): Services {
     devices,
     keys: deviceKeyService(parts),
     jobs: jobService(parts),
+    inspect: inspectService(parts),
     runs: runService(parts),
     points: pointService(parts),
     restore: restoreService(parts),

@@ -28,6 +28,7 @@ import {
   type VmView,
 } from '../shared/contract/api.ts';
 import { type VerifyBody, type VerifyPlanView, type VerifyStarted } from '../shared/contract/verification.ts';
+import { type InspectBody } from '../shared/contract/vm-inspection.ts';
 import { type ConsolidateBody, type ConsolidateView } from '../shared/contract/consolidate.ts';
 import {
   type KeyBody,
@@ -145,6 +146,11 @@ export interface Services {
   readonly devices: DeviceService;
   readonly keys: DeviceKeyService;
   readonly jobs: JobService;
+  /**
+   * Starts a run that looks at the disks of a VM, through a snapshot, and stores nothing.
+   * @throws AppError `USAGE_NOT_FOUND`, `USAGE_AMBIGUOUS`, `USAGE_CONFLICT` for a VM of which there can be no snapshot
+   */
+  inspect(body: InspectBody, signal: AbortSignal): Promise<RunStarted>;
   readonly runs: RunService;
   readonly points: PointService;
   readonly restore: RestoreService;

@@ -36,12 +36,12 @@ export interface SnapshotLedger {
   removed(snapshot: { snapshotName: string }): Promise<void>;
 }
 
-export interface TaskContext {
+/** What a task that needs no device is given. */
+export interface SourceContext {
   /** Aborted by a cancel, or when the master is gone. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Log;
-  readonly stream: OpenStream;
   readonly ledger: SnapshotLedger;
   /** The worker's one session; a new one when the server is another. Closed by the worker. */
   vsphere(server: ServerAccess): Promise<VsphereSession>;
@@ -49,6 +49,10 @@ export interface TaskContext {
   statesOf(ids: readonly string[]): Promise<ReadonlyMap<string, KnownState>>;
   /** Lossy and throttled by the receiver of the call; cheap to call often. */
   report(progress: TaskProgress): void;
+}
+
+export interface TaskContext extends SourceContext {
+  readonly stream: OpenStream;
 }
 
 /** What a task that did not fail gives back; the outcome's status follows from the warnings. */

@@ -1,6 +1,6 @@
 /**
  * The life of a worker: open the stream that was lent, take the tasks that are assigned, one at a time, report each, close.
- * What a task does is in backup/, restore/ and verify/.
+ * What a task does is in backup/, restore/, verify/ and the folders beside them.
  */
 import { AppError, hasCode, toAppError } from '../shared/base/errors.ts';
 import { isCancel } from '../shared/base/abort.ts';
@@ -14,7 +14,7 @@ import { type MasterLink, type Order } from './master-link.ts';
 import { openStream } from './open-stream.ts';
 import { throttled } from './progress.ts';
 import { runTask } from './run-task.ts';
-import { type OpenStream, type TaskContext } from './task-context.ts';
+import { type OpenStream, type SourceContext } from './task-context.ts';
 
 const MAX_WARNINGS = 200;
 
@@ -70,20 +70,25 @@ export class TaskLoop {
   }
 
   async #open(order: Extract<Order, { type: 'open' }>): Promise<void> {
+    const { device } = order;
     this.#heartbeat = this.#clock.every(order.heartbeatMs, () => {
       this.#link.tell({ type: 'heartbeat', rssBytes: process.memoryUsage.rss() });
     });
+    if (device === null) {
+      this.#link.tell({ type: 'opened' });
+      return;
+    }
     try {
-      this.#stream = await openStream(order.device, {
+      this.#stream = await openStream(device, {
         threads: order.threads,
         cacheFolder: this.#cacheFolder,
         mayBeLocked: order.mayBeLocked,
         log: this.#log,
       });
-      this.#log.info('Stream opened', { device: order.device.name, threads: order.threads });
+      this.#log.info('Stream opened', { device: device.name, threads: order.threads });
       this.#link.tell({ type: 'opened' });
     } catch (error) {
-      this.#log.warn('Stream not opened', { device: order.device.name, error });
+      this.#log.warn('Stream not opened', { device: device.name, error });
       this.#link.tell({ type: 'open-failed', error: toWireError(error) });
     }
   }
@@ -114,13 +119,11 @@ export class TaskLoop {
     const { taskId, token } = assignment;
     try {
       const { spec } = await this.#link.ask({ type: 'fetch', taskId, token });
-      if (spec === undefined || this.#stream === undefined) {
-        throw new AppError('IPC_MESSAGE_INVALID', 'Cannot start the task: it has no spec or no stream', {
-          taskId,
-        });
+      if (spec === undefined) {
+        throw new AppError('IPC_MESSAGE_INVALID', 'Cannot start the task: it has no spec', { taskId });
       }
       log.info('Task begins', { runId: spec.runId, task: spec.kind, attempt: spec.attempt });
-      const { failure, ...result } = await runTask(spec, this.#contextOf(spec, this.#stream, signal, log));
+      const { failure, ...result } = await runTask(spec, this.#contextOf(spec, signal, log), this.#stream);
       const warnings = result.warnings.slice(0, MAX_WARNINGS);
       const report = result.report ?? null;
       if (failure !== undefined) {
@@ -147,7 +150,7 @@ export class TaskLoop {
     }
   }
 
-  #contextOf(spec: TaskSpec, stream: OpenStream, signal: AbortSignal, log: Log): TaskContext {
+  #contextOf(spec: TaskSpec, signal: AbortSignal, log: Log): SourceContext {
     const { taskId, token } = spec;
     const link = this.#link;
     const report = throttled(this.#clock, (progress) =>
@@ -157,7 +160,6 @@ export class TaskLoop {
       signal,
       clock: this.#clock,
       log,
-      stream,
       report,
       vsphere: (server) => this.#connect(server, signal),
       ledger: {

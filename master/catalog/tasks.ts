@@ -3,10 +3,11 @@
  * own. `current_token` names the one attempt that may speak for the task; it is cleared in the same transaction that
  * gives an attempt up, so a late message finds no token that fits.
  */
-import { type DeviceReport } from '../../shared/contract/device-report.ts';
 import { type TaskOutcome, type VmTarget, type Warning } from '../../shared/contract/ipc.ts';
+import { type TaskReport } from '../../shared/contract/task-report.ts';
 import { type WireError } from '../../shared/contract/wire-error.ts';
 import { type BackupType } from '../../shared/domain/backup-type.ts';
+import { type TransportChoice } from '../../shared/domain/job.ts';
 import {
   type ByteCounters,
   type Outcome,
@@ -47,6 +48,13 @@ export type TaskTarget =
       readonly deviceId: string;
       readonly dryRun: boolean;
       readonly sparsePercent: number;
+    }
+  | {
+      readonly kind: 'inspect';
+      readonly server: string;
+      readonly vm: VmTarget;
+      readonly dropShadowCopies: boolean;
+      readonly transport: TransportChoice;
     };
 
 export interface TaskRecord {
@@ -70,7 +78,7 @@ export interface TaskRecord {
   readonly phases: PhaseTimes;
   readonly error: WireError | null;
   readonly warnings: readonly Warning[];
-  readonly report: DeviceReport | null;
+  readonly report: TaskReport | null;
 }
 
 export interface NewAttempt {
@@ -85,7 +93,7 @@ export interface NewAttempt {
 export interface EndedTask extends Pick<TaskOutcome, 'error' | 'counters' | 'phases'> {
   readonly outcome: Outcome;
   readonly warnings: readonly Warning[];
-  readonly report?: DeviceReport | null;
+  readonly report?: TaskReport | null;
   readonly finishedAt: string;
 }
 
@@ -231,6 +239,6 @@ function fromRow(row: Row): TaskRecord {
     phases: row.phases === null ? {} : (JSON.parse(row.phases) as PhaseTimes),
     error: row.error === null ? null : (JSON.parse(row.error) as WireError),
     warnings: JSON.parse(row.warnings) as readonly Warning[],
-    report: row.report === null ? null : (JSON.parse(row.report) as DeviceReport),
+    report: row.report === null ? null : (JSON.parse(row.report) as TaskReport),
   };
 }

@@ -5,7 +5,8 @@
  *   disk          ????██▓▒░··········╳╳╳╳
  *   1 NTFS        ██▓▒░··········
  */
-import { PICTURE_CELLS, type DiskInspection, type Picture } from '../../shared/contract/disk-inspection.ts';
+import { PICTURE_CELLS, type Picture } from '../../shared/contract/disk-inspection.ts';
+import { type VolumeView } from '../../shared/contract/volume-view.ts';
 import { clip, printable } from './format.ts';
 
 const BAR = 64;
@@ -47,13 +48,26 @@ function levelOf(used: number, skipped: number, whole: number, unknown: number):
   return shade === -1 ? 4 : (shade as Level);
 }
 
+/** What of a disk is drawn; nothing where there is no picture. */
+export interface DrawnDisk {
+  readonly volumes: readonly (VolumeView & { readonly picture: Picture | null })[];
+  readonly picture: Picture | null;
+}
+
 /** The picture of a disk, its volumes numbered from 1, and what the characters mean. */
-export function drawDisk(inspection: DiskInspection, hasUnicode: boolean): string[] {
+export function drawDisk(disk: DrawnDisk, hasUnicode: boolean): string[] {
   const charset = hasUnicode ? unicode : ascii;
-  const volumes = inspection.volumes.map(({ fileSystem, picture }, index) =>
-    drawBar(`${index + 1} ${fileSystem}`, picture, charset),
+  const bars = [
+    { name: 'disk', picture: disk.picture },
+    ...disk.volumes.map(({ fileSystem, picture }, index) => ({
+      name: `${index + 1} ${fileSystem}`,
+      picture,
+    })),
+  ];
+  const drawn = bars.flatMap(({ name, picture }) =>
+    picture === null ? [] : drawBar(name, picture, charset),
   );
-  return [drawBar('disk', inspection.picture, charset), ...volumes, '', ...legend(charset)];
+  return drawn.length === 0 ? [] : [...drawn, '', ...legend(charset)];
 }
 
 function drawBar(name: string, picture: Picture, charset: Charset): string {

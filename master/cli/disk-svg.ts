@@ -1,7 +1,7 @@
 /** The picture of a disk as an SVG: a bar for the whole disk, one for each volume, and a legend. Pure. */
 import { formatBytes } from '../../shared/base/units.ts';
-import { PICTURE_CELLS, type DiskInspection, type Picture } from '../../shared/contract/disk-inspection.ts';
-import { type Level, levelsOf } from './disk-picture.ts';
+import { PICTURE_CELLS, type Picture } from '../../shared/contract/disk-inspection.ts';
+import { type DrawnDisk, type Level, levelsOf } from './disk-picture.ts';
 import { keptLines, volumeName } from './volume-report.ts';
 
 const LEFT = 20;
@@ -23,33 +23,54 @@ const legendEntries: readonly (readonly [string, string])[] = [
   [UNKNOWN_COLOUR, 'unknown, kept'],
 ];
 
-/** A whole SVG document. */
-export function renderDiskSvg(inspection: DiskInspection): string {
-  const rows = [
-    rowOf(`Whole disk, ${formatBytes(inspection.capacityBytes)}`, '', inspection.picture),
-    ...inspection.volumes.map((volume, index) => {
-      const place = `${formatBytes(volume.lengthBytes)} at ${formatBytes(volume.startBytes)}`;
-      const name = `${index + 1}: ${volumeName(volume)}, ${place}`;
-      const skipped = `, ${formatBytes(volume.skippedBytes)} skipped`;
-      return rowOf(name + skipped, keptLines(volume).join('; '), volume.picture);
-    }),
-  ];
-  const height = HEAD_HEIGHT + rows.length * ROW_HEIGHT + LEGEND_HEIGHT;
+/** A disk with its name and what of it need not be read. */
+export interface SvgDisk extends DrawnDisk {
+  readonly name: string;
+  readonly capacityBytes: number;
+  readonly skippedBytes: number;
+}
+
+/** A whole SVG document, one disk below the other. */
+export function renderDiskSvg(disks: readonly SvgDisk[]): string {
+  let height = 0;
+  const sections = disks.map((disk) => {
+    const rows = rowsOf(disk);
+    const section = [
+      text(LEFT, 28, headOf(disk), ' font-size="16"'),
+      ...rows.map(
+        (row, index) => `<g transform="translate(0 ${HEAD_HEIGHT + index * ROW_HEIGHT})">${row}</g>`,
+      ),
+    ];
+    const top = height;
+    height += HEAD_HEIGHT + rows.length * ROW_HEIGHT;
+    return [`<g transform="translate(0 ${top})">`, ...section, '</g>'];
+  });
   const width = PICTURE_CELLS + 2 * LEFT;
+  const fullHeight = height + LEGEND_HEIGHT;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"` +
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${fullHeight}" viewBox="0 0 ${width} ${fullHeight}"` +
       ' font-family="sans-serif" font-size="13">',
-    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
-    text(LEFT, 28, headOf(inspection), ' font-size="16"'),
-    ...rows.map((row, index) => `<g transform="translate(0 ${HEAD_HEIGHT + index * ROW_HEIGHT})">${row}</g>`),
-    `<g transform="translate(0 ${height - LEGEND_HEIGHT})">${legend()}</g>`,
+    `<rect width="${width}" height="${fullHeight}" fill="#ffffff"/>`,
+    ...sections.flat(),
+    `<g transform="translate(0 ${height})">${legend()}</g>`,
     '</svg>',
     '',
   ].join('\n');
 }
 
-function headOf({ file, skippedBytes, capacityBytes }: DiskInspection): string {
-  return `${file}: ${formatBytes(skippedBytes)} of ${formatBytes(capacityBytes)} need not be read`;
+function rowsOf({ capacityBytes, picture: whole, volumes }: SvgDisk): string[] {
+  const rows = volumes.map(({ picture, ...volume }, index) => {
+    const place = `${formatBytes(volume.lengthBytes)} at ${formatBytes(volume.startBytes)}`;
+    const name = `${index + 1}: ${volumeName(volume)}, ${place}, ${formatBytes(volume.skippedBytes)} skipped`;
+    return { name, note: keptLines(volume).join('; '), picture };
+  });
+  return [{ name: `Whole disk, ${formatBytes(capacityBytes)}`, note: '', picture: whole }, ...rows].flatMap(
+    ({ name, note, picture }) => (picture === null ? [] : rowOf(name, note, picture)),
+  );
+}
+
+function headOf({ name, skippedBytes, capacityBytes }: SvgDisk): string {
+  return `${name}: ${formatBytes(skippedBytes)} of ${formatBytes(capacityBytes)} need not be read`;
 }
 
 function rowOf(name: string, note: string, picture: Picture): string {

@@ -6,6 +6,7 @@ import { type RunView, type TaskView } from '../../shared/contract/api.ts';
 import { type WireError } from '../../shared/contract/wire-error.ts';
 import { writeDeviceReport } from './device-report.ts';
 import { formatCount, formatElapsed, formatTime, NOTHING, plural } from './format.ts';
+import { writeVmInspection } from './inspection-report.ts';
 import { type Output } from './output.ts';
 import { type Column } from './table.ts';
 import { keptLines, volumeName } from './volume-report.ts';
@@ -116,6 +117,7 @@ const byteColumns = {
   consolidate: ['provisioned', 'stored'],
   reclaim: ['read', 'stored'],
   check: ['read'],
+  inspect: ['provisioned', 'used', 'skipped', 'read'],
 } as const;
 
 function writeBytes(output: Output, run: RunView): void {
@@ -141,7 +143,8 @@ function writeBytes(output: Output, run: RunView): void {
 function writeReport(output: Output, { report }: TaskView): void {
   if (report === null) return;
   output.line();
-  writeDeviceReport(output, report);
+  if (report.kind === 'inspect') writeVmInspection(output, report, null);
+  else writeDeviceReport(output, report);
 }
 
 /** What the filter kept beyond what the guests use, and what of that the job leaves out. */

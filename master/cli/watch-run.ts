@@ -16,6 +16,9 @@ const PAUSE_MS = 200;
 /** The state of thousands of tasks takes the service a while to tell: looking on must not slow the run down. */
 const PAUSE_PER_TASK_MS = 0.5;
 
+/** For the service to hear that a run shall end. */
+const CANCEL_WITHIN_MS = 5_000;
+
 /** Resolves with the exit code of the run. @throws AppError `CANCELLED` after Ctrl-C, which leaves the run alone */
 export async function watchRun(session: Session, runId: number): Promise<number> {
   const run = await waitForRun(session, runId);
@@ -25,6 +28,25 @@ export async function watchRun(session: Session, runId: number): Promise<number>
 
 /** Shows how it goes; resolves when it has ended. @throws AppError `CANCELLED` after Ctrl-C, which leaves the run alone */
 export async function waitForRun(session: Session, runId: number): Promise<RunView> {
+  return await follow(session, runId, () => {
+    sayThatItGoesOn(session, runId);
+    return Promise.resolve();
+  });
+}
+
+/** The same of a run that is of no use without the command: Ctrl-C ends it, too. */
+export async function waitForOwnRun(session: Session, runId: number): Promise<RunView> {
+  return await follow(session, runId, async (api) => {
+    await api.call(routes.cancelRun, { params: { id: runId } }, AbortSignal.timeout(CANCEL_WITHIN_MS));
+    session.output.note(`Run ${runId} was told to end; what it made on the server is removed.`);
+  });
+}
+
+async function follow(
+  session: Session,
+  runId: number,
+  whenAborted: (api: ApiClient) => Promise<void>,
+): Promise<RunView> {
   await using api = await ApiClient.open(session.dataDir);
   const progress = new ProgressView(session.output);
   try {
@@ -38,7 +60,7 @@ export async function waitForRun(session: Session, runId: number): Promise<RunVi
     return run;
   } catch (error) {
     progress.close();
-    if (session.signal.aborted) sayThatItGoesOn(session, runId);
+    if (session.signal.aborted) await whenAborted(api);
     throw error;
   } finally {
     progress.close();

@@ -7,7 +7,7 @@ import { type TaskRecord, type TaskTarget } from '../catalog/tasks.ts';
 export interface QueuedTask {
   readonly taskId: number;
   readonly subject: string;
-  /** The VM that must not be worked on twice at a time; null for restore and verify. */
+  /** The VM that must not be worked on twice at a time; null for work on devices. */
   readonly vmKey: string | null;
   /** The device whose stream it needs; null for any of the run's. */
   readonly deviceId: string | null;
@@ -52,7 +52,7 @@ export function vmKeyOf(server: string, moref: string): string {
 }
 
 function vmOf(target: TaskTarget): { readonly server: string; readonly moref: string } | undefined {
-  return target.kind === 'backup' ? { server: target.server, moref: target.vm.moref } : undefined;
+  return 'vm' in target ? { server: target.server, moref: target.vm.moref } : undefined;
 }
 
 export function activateRun(

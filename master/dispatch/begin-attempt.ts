@@ -1,7 +1,7 @@
 /** Binds a task to a worker: one transaction gives it its next attempt, a new fencing token, and an id to write under. */
 import { randomBytes } from 'node:crypto';
 import { invariant } from '../../shared/base/assert.ts';
-import { type TaskKind } from '../../shared/domain/task.ts';
+import { type TaskKind, needsNoDevice } from '../../shared/domain/task.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type NewSaveset } from '../catalog/saveset-rows.ts';
 import { type TaskRecord } from '../catalog/tasks.ts';
@@ -25,16 +25,15 @@ export function beginAttempt(catalog: Catalog, place: AttemptPlace): LiveAttempt
   return catalog.transact(() => {
     const task = catalog.tasks.get(taskId);
     const device = catalog.devices.byId(deviceId);
-    invariant(task !== undefined && device !== undefined, 'task and device are in the catalog', {
-      taskId,
-      deviceId,
-    });
+    const isKnown = task !== undefined && (device !== undefined || needsNoDevice(task.target.kind));
+    invariant(isKnown, 'task and device are in the catalog', { taskId, deviceId });
     nextState(task.state, 'assign');
     const writes = WRITING.includes(task.target.kind);
     const savesetId = writes ? randomBytes(ATTEMPT_ID_BYTES).toString('hex') : null;
     const { token, attempt } = catalog.tasks.beginAttempt({ ...place, savesetId });
     if (savesetId !== null) insertSaveset(catalog, task, { savesetId, token, deviceId });
-    return { taskId, token, attempt, kind: task.target.kind, device: deviceAccess(device), savesetId };
+    const access = device === undefined ? null : deviceAccess(device);
+    return { taskId, token, attempt, kind: task.target.kind, device: access, savesetId };
   });
 }
 

@@ -4,15 +4,18 @@
  */
 import { invariant } from '../../shared/base/assert.ts';
 import { toAppError } from '../../shared/base/errors.ts';
+import { type DeviceRecord } from '../catalog/devices.ts';
 import { chooseClaim } from '../registry/fair-share.ts';
+import { NO_DEVICE } from '../registry/stream-registry.ts';
 import { type ActiveRun } from './active-run.ts';
 import { claimsFor } from './claims.ts';
 import { deviceFailed, endHopeless } from './device-trouble.ts';
 import { type Floor, claimInput } from './floor.ts';
+import { type SavesetKeeper } from './ports.ts';
 import { admissionOf } from './run-state.ts';
 import { type Slot } from './slot.ts';
 import { deviceAccess, deviceMaybeLocked } from './task-spec.ts';
-import { type LinkEvents, WorkerLink } from './worker-link.ts';
+import { type LentDevice, type LinkEvents, WorkerLink } from './worker-link.ts';
 
 /** What hears the worker at a slot. */
 export type Listen = (slot: () => Slot) => LinkEvents;
@@ -42,16 +45,16 @@ function lendAll(floor: Floor, deviceId: string, listen: Listen): void {
 function start(floor: Floor, run: ActiveRun, deviceId: string, listen: Listen): void {
   const { registry, forge, keeper, catalog, config, clock, log } = floor.options;
   const device = catalog.devices.byId(deviceId);
-  invariant(device !== undefined, 'a run names devices of the catalog', { deviceId });
+  invariant(device !== undefined || deviceId === NO_DEVICE, 'a run names devices of the catalog', {
+    deviceId,
+  });
   const lease = registry.lend(deviceId, run.runId);
   try {
     const process = forge.fork();
     const link = new WorkerLink({
       process,
       open: async () => ({
-        ...(run.record.kind === 'check'
-          ? { device: await deviceMaybeLocked(keeper, device), mayBeLocked: true }
-          : { device: await keeper.withKey(deviceAccess(device)) }),
+        ...(await lentDevice(keeper, device, run)),
         threads: threadsFor(floor, run),
       }),
       heartbeatMs: config.heartbeatMs,
@@ -77,6 +80,16 @@ function start(floor: Floor, run: ActiveRun, deviceId: string, listen: Listen): 
     registry.giveBack(lease);
     deviceFailed(floor, run, deviceId, toAppError(error));
   }
+}
+
+async function lentDevice(
+  keeper: SavesetKeeper,
+  device: DeviceRecord | undefined,
+  { record }: ActiveRun,
+): Promise<Pick<LentDevice, 'device' | 'mayBeLocked'>> {
+  if (device === undefined) return { device: null };
+  if (record.kind === 'check') return { device: await deviceMaybeLocked(keeper, device), mayBeLocked: true };
+  return { device: await keeper.withKey(deviceAccess(device)) };
 }
 
 function threadsFor({ options }: Floor, run: ActiveRun): number {

@@ -2,7 +2,7 @@
 import { type Clock } from '../../shared/base/clock.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type Admission, admit } from '../registry/admission.ts';
-import { type StreamRegistry } from '../registry/stream-registry.ts';
+import { NO_DEVICE, type StreamRegistry } from '../registry/stream-registry.ts';
 import { type ActiveRun, type QueuedTask } from './active-run.ts';
 import { type VmGuard } from './vm-guard.ts';
 import { waitReason } from './wait-reason.ts';
@@ -53,7 +53,13 @@ export function whyWaiting(
   });
 }
 
-function aliveDevices({ catalog }: StateSources, run: ActiveRun): { deviceId: string; name: string }[] {
+function aliveDevices(
+  { catalog }: StateSources,
+  run: ActiveRun,
+): { deviceId: string; name: string | null }[] {
   const alive = [...run.devices].filter(([, device]) => device.dead === undefined);
-  return alive.map(([deviceId]) => ({ deviceId, name: catalog.devices.byId(deviceId)?.name ?? deviceId }));
+  return alive.map(([deviceId]) => ({
+    deviceId,
+    name: deviceId === NO_DEVICE ? null : (catalog.devices.byId(deviceId)?.name ?? deviceId),
+  }));
 }

@@ -19,8 +19,9 @@ export interface LiveAttempt {
   readonly token: number;
   readonly attempt: number;
   readonly kind: TaskKind;
-  readonly device: DeviceAccess;
-  /** The id under which this attempt writes, of a backup its saveset; null for restore and verify. */
+  /** Null for work without one. */
+  readonly device: DeviceAccess | null;
+  /** The id under which this attempt writes, of a backup its saveset; null for what stores nothing. */
   readonly savesetId: string | null;
 }
 
@@ -72,7 +73,8 @@ async function recordSuccess(
   const { taskId, token, device, savesetId, kind } = attempt;
   let stored: StoredSaveset | undefined;
   if (writesSaveset(kind)) {
-    if (savesetId === null || report.saveset?.savesetId !== savesetId) throw missing(attempt, 'saveset');
+    if (savesetId === null || device === null || report.saveset?.savesetId !== savesetId)
+      throw missing(attempt, 'saveset');
     const { manifestSha256 } = report.saveset;
     catalog.transact(() => {
       const state = catalog.tasks.get(taskId)?.state ?? 'done';
@@ -99,7 +101,7 @@ export async function settleFailure(
   how: { readonly stop: RunStop | undefined; readonly report?: TaskOutcome },
 ): Promise<Verdict> {
   const { catalog, clock, limits } = context;
-  const { taskId, token, savesetId } = attempt;
+  const { taskId, token, savesetId, device } = attempt;
   const afterMs = how.stop === undefined ? retryAfterMs(error.code, attempt.attempt, limits) : undefined;
   const finishedAt = isoTime(clock.nowMs());
   const outcome = how.stop?.outcome ?? 'failed';
@@ -120,7 +122,7 @@ export async function settleFailure(
     };
     catalog.tasks.end(taskId, ended);
   });
-  if (savesetId !== null) await discard(context, attempt.device, savesetId);
+  if (savesetId !== null && device !== null) await discard(context, device, savesetId);
   return afterMs === undefined ? { kind: 'done', outcome } : { kind: 'retry', afterMs };
 }
 

@@ -38,6 +38,8 @@ export async function buildSpec(sources: SpecSources, run: RunRecord, task: Task
   if (target.kind === 'backup') return backupSpec(sources, run, { ...task, target });
   if (target.kind === 'reclaim') return reclaimSpec(sources, { ...task, target });
   if (target.kind === 'check') return checkSpec(sources, { ...task, target });
+  if (target.kind === 'inspect')
+    return { ...target, ...attemptOf(task), server: sources.accessOf(target.server) };
   const head = { ...attemptOf(task), chain: await chainLinks(sources, target.savesetId) };
   if (target.kind === 'consolidate') return consolidateSpec(sources, task, head);
   if (target.kind === 'verify') return { kind: 'verify', ...head };

@@ -95,7 +95,7 @@ function notFreed(entry: LedgerEntry): AppError {
   const facts = { vm: entry.vmName, snapshot: entry.snapshotName };
   return new AppError(
     'SNAPSHOT_LEFT_OVER',
-    `Cannot back up "${entry.vmName}": an old snapshot stays on it`,
+    `Cannot make a snapshot of "${entry.vmName}": an old one stays on it`,
     facts,
     cause,
   );

@@ -2,7 +2,8 @@
 import { formatDuration } from '../../shared/base/units.ts';
 
 export interface DeviceOccupancy {
-  readonly name: string;
+  /** Null for the streams of work that needs no device. */
+  readonly name: string | null;
   readonly free: number;
   readonly holders: readonly { readonly runId: number; readonly taskId: number | null }[];
 }
@@ -44,18 +45,19 @@ function turnText({ runId, setting, inUse, devices }: WaitInput): string | undef
   const holders = devices.flatMap((device) => device.holders);
   const isFree = devices.some((device) => device.free > 0);
   if (isFree || holders.length === 0 || holders.some((holder) => holder.runId !== runId)) return undefined;
-  return `waits for its turn: this run uses every stream of device ${namesOf(devices)}`;
+  return `waits for its turn: this run uses every stream ${namesOf(devices)}`;
 }
 
 function deviceText(input: WaitInput): string {
   const device = input.devices[0];
   if (device === undefined) return 'waits for a device';
   if (input.devices.some((other) => other.free > 0)) return 'waits for a worker to start';
-  return `waits for a stream of device ${namesOf(input.devices)}, ${holderText(device)}`;
+  return `waits for a stream ${namesOf(input.devices)}, ${holderText(device)}`;
 }
 
 function namesOf(devices: readonly DeviceOccupancy[]): string {
-  return devices.map(({ name }) => `"${name}"`).join(' or ');
+  if (devices.some(({ name }) => name === null)) return 'without a device';
+  return `of device ${devices.map(({ name }) => `"${name}"`).join(' or ')}`;
 }
 
 function pauseText(ms: number): string {

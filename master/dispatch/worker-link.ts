@@ -39,9 +39,9 @@ export interface LinkEvents {
   gone(error: AppError): void;
 }
 
-/** What a worker opens. */
+/** What a worker opens; without a device it needs none. */
 export interface LentDevice {
-  readonly device: DeviceAccess;
+  readonly device: DeviceAccess | null;
   readonly threads: number;
   /** Without its key where that is not known. */
   readonly mayBeLocked?: boolean;

@@ -42,7 +42,7 @@ export function answerLedger(context: RequestContext, task: TaskRecord, request:
   const at = isoTime(clock.nowMs());
   if (request.type === 'intent') {
     const { vmMoref, vmName } = request;
-    const server = task.target.kind === 'backup' ? task.target.server : '';
+    const server = 'server' in task.target ? task.target.server : '';
     const { runId, taskId } = task;
     catalog.transact(() =>
       catalog.ledger.intend({ snapshotName, server, vmMoref, vmName, runId, taskId, token, intentAt: at }),

@@ -11,6 +11,7 @@ export function registerRoutes(table: RouteTable, services: Services): void {
   registerKeys(table, services);
   registerJobs(table, services);
   registerRuns(table, services);
+  table.on(routes.inspectVm, ({ body }, signal) => services.inspect(body, signal));
   registerPoints(table, services);
 }
 

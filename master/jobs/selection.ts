@@ -48,9 +48,30 @@ export function selectVms<T extends Candidate>(
 
 function whyLeftOut(vm: Candidate, pattern: string | undefined): string | undefined {
   if (pattern !== undefined) return `excluded by "${pattern}"`;
+  return whyNoSnapshot(vm);
+}
+
+/** Why there can be no snapshot of a VM; undefined when there can. */
+export function whyNoSnapshot(vm: Pick<Candidate, 'template' | 'connectionState'>): string | undefined {
   if (vm.template) return 'it is a template';
   if (vm.connectionState !== 'connected') return `the server has no access to it: ${vm.connectionState}`;
   return undefined;
+}
+
+/**
+ * The VMs that `text` names: by moref or instance UUID, else by inventory path, else by name. Of the latter two the one that is
+ * written exactly so goes before those that differ in the case of letters.
+ */
+export function vmsNamed<T extends Candidate>(vms: readonly T[], text: string): readonly T[] {
+  const lower = text.toLowerCase();
+  const ways: readonly ((vm: T) => boolean)[] = [
+    (vm) => vm.moref === text || vm.instanceUuid === lower,
+    (vm) => vm.inventoryPath === text,
+    (vm) => vm.inventoryPath.toLowerCase() === lower,
+    (vm) => vm.name === text,
+    (vm) => vm.name.toLowerCase() === lower,
+  ];
+  return ways.map((fits) => vms.filter(fits)).find((found) => found.length > 0) ?? [];
 }
 
 function byPath(a: Candidate, b: Candidate): number {

@@ -5,7 +5,8 @@
 
 export interface DeviceStreams {
   readonly deviceId: string;
-  readonly name: string;
+  /** Null for the streams of work that needs no device. */
+  readonly name: string | null;
   /** Streams that nobody holds, and those that this run holds. */
   readonly usable: number;
 }
@@ -44,6 +45,8 @@ function distinct(devices: readonly DeviceStreams[]): readonly DeviceStreams[] {
 
 function deviceText(devices: readonly DeviceStreams[], streams: number): string {
   if (devices.length === 0) return 'no device can be used';
+  if (devices.some(({ name }) => name === null))
+    return `${plural(streams, 'stream')} without a device for this run`;
   const names = devices.map((device) => `"${device.name}"`).join(', ');
   const noun = devices.length === 1 ? 'device' : 'devices';
   return `${noun} ${names} ${devices.length === 1 ? 'has' : 'have'} ${plural(streams, 'stream')} for this run`;

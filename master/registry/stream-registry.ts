@@ -4,6 +4,13 @@
  */
 import { invariant } from '../../shared/base/assert.ts';
 
+/**
+ * Stands in for a device where a task needs none. Its streams bound how many such tasks, each with a worker and a snapshot, there are at
+ * a time.
+ */
+export const NO_DEVICE = '';
+export const STREAMS_WITHOUT_DEVICE = 4;
+
 export interface Lease {
   readonly leaseId: number;
   readonly deviceId: string;

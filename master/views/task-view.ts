@@ -4,6 +4,7 @@ import { type Catalog } from '../catalog/catalog.ts';
 import { type TaskRecord } from '../catalog/tasks.ts';
 import { type WireError } from '../../shared/contract/wire-error.ts';
 import { writesSaveset } from '../../shared/domain/task.ts';
+import { NO_DEVICE } from '../registry/stream-registry.ts';
 import { type ViewSources } from './view-sources.ts';
 
 export type TaskView = RunView['tasks'][number];
@@ -19,7 +20,7 @@ export function taskView({ catalog, dispatcher }: ViewSources, task: TaskRecord)
     outcome,
     attempts,
     waitsFor: state === 'queued' ? dispatcher.waitsFor(runId, taskId) : null,
-    device: task.deviceId === null ? null : (catalog.devices.byId(task.deviceId)?.name ?? task.deviceId),
+    device: deviceNameOf(catalog, task.deviceId),
     workerPid: task.workerPid,
     progress: dispatcher.progress.view(taskId) ?? null,
     type,
@@ -35,6 +36,11 @@ export function taskView({ catalog, dispatcher }: ViewSources, task: TaskRecord)
     warnings: [...task.warnings],
     report: task.report,
   };
+}
+
+function deviceNameOf(catalog: Catalog, deviceId: string | null): string | null {
+  if (deviceId === null || deviceId === NO_DEVICE) return null;
+  return catalog.devices.byId(deviceId)?.name ?? deviceId;
 }
 
 function consistencyOf(catalog: Catalog, savesetId: string | null): TaskView['consistency'] {

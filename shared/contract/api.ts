@@ -9,12 +9,12 @@ import { transportChoices } from '../domain/job.ts';
 import { outcomes, runStates, taskKinds, taskStates } from '../domain/task.ts';
 import { excludedPaths } from './excluded-paths.ts';
 import { devicePassword, keySlotLabel, keySlotView } from './device-keys.ts';
-import { deviceReport } from './device-report.ts';
-import { byteCounters, phaseTimes, taskProgress, warning } from './ipc.ts';
+import { byteCounters, phaseTimes, taskProgress } from './ipc.ts';
 import { pinView, retentionPatch, retentionPolicy } from './retention.ts';
 import { count, id, objectName, percent } from './schema.ts';
+import { taskReport } from './task-report.ts';
 import { volumeView } from './volume-view.ts';
-import { wireErrorSchema } from './wire-error.ts';
+import { warning, wireErrorSchema } from './wire-error.ts';
 
 /** Name of the endpoint file in the data folder. */
 export const ENDPOINT_FILE = 'endpoint.json';
@@ -250,8 +250,8 @@ export const taskView = z.object({
   /** Errors of earlier attempts. */
   retriedErrors: z.array(wireErrorSchema),
   warnings: z.array(warning),
-  /** What work on a device as a whole found and did. */
-  report: deviceReport.nullable(),
+  /** What work on a device as a whole found and did, or a look at a VM. */
+  report: taskReport.nullable(),
 });
 export type TaskView = z.output<typeof taskView>;
 

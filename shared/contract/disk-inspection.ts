@@ -1,9 +1,8 @@
 /** What `disk inspect` tells of a disk, and the two messages between the command and the process that reads the disk. */
 import { z } from 'zod';
-import { warning } from './ipc.ts';
 import { count } from './schema.ts';
 import { volumeView } from './volume-view.ts';
-import { wireErrorSchema } from './wire-error.ts';
+import { warning, wireErrorSchema } from './wire-error.ts';
 
 /** A stretch is cut into so many equal cells; many widths divide it. */
 export const PICTURE_CELLS = 960;
@@ -17,8 +16,8 @@ const cells = z.array(count).length(PICTURE_CELLS);
 export const picture = z.object({ used: cells, skipped: cells, whole: cells, unknown: cells });
 export type Picture = z.output<typeof picture>;
 
-export const diskInspection = z.object({
-  file: z.string(),
+/** Of a whole disk. */
+export const diskSums = z.object({
   capacityBytes: count,
   state: z.enum(['filtered', 'partly', 'unfiltered']),
   /** What a backup of everything would read, and what it would leave out. */
@@ -26,6 +25,11 @@ export const diskInspection = z.object({
   skippedBytes: count,
   /** Read to find this out. */
   readBytes: count,
+});
+
+export const diskInspection = z.object({
+  file: z.string(),
+  ...diskSums.shape,
   volumes: z.array(volumeView.extend({ picture })),
   warnings: z.array(warning),
   picture,

@@ -23,10 +23,10 @@ import { requestedTypes } from '../domain/backup-type.ts';
 import { consistencyLevels } from '../domain/consistency.ts';
 import { transportChoices } from '../domain/job.ts';
 import { outcomes, phases } from '../domain/task.ts';
-import { deviceReport } from './device-report.ts';
 import { excludedPaths } from './excluded-paths.ts';
-import { attemptId, count, errorCode, id, percent } from './schema.ts';
-import { wireErrorSchema } from './wire-error.ts';
+import { attemptId, count, id, percent } from './schema.ts';
+import { taskReport } from './task-report.ts';
+import { warning, wireErrorSchema } from './wire-error.ts';
 
 export const IPC_PROTOCOL = 1;
 
@@ -150,6 +150,16 @@ const checkSpec = z.object({
 });
 export type CheckSpec = z.output<typeof checkSpec>;
 
+const inspectSpec = z.object({
+  kind: z.literal('inspect'),
+  ...attempt,
+  server: serverAccess,
+  vm: vmTarget,
+  dropShadowCopies: z.boolean(),
+  transport: z.enum(transportChoices),
+});
+export type InspectSpec = z.output<typeof inspectSpec>;
+
 export const taskSpec = z.discriminatedUnion('kind', [
   backupSpec,
   restoreSpec,
@@ -157,10 +167,10 @@ export const taskSpec = z.discriminatedUnion('kind', [
   reclaimSpec,
   checkSpec,
   consolidateSpec,
+  inspectSpec,
 ]);
 export type TaskSpec = z.output<typeof taskSpec>;
 
-export const warning = z.object({ code: errorCode, message: z.string() });
 export type Warning = z.output<typeof warning>;
 
 export const byteCounters = z.object({
@@ -192,8 +202,8 @@ export const taskOutcome = z.object({
   phases: phaseTimes,
   /** Set by a backup that wrote its manifest. */
   saveset: savesetDigest.nullable(),
-  /** Set by work on a device as a whole. */
-  report: deviceReport.nullable(),
+  /** Set by what is done for its findings: work on a device as a whole, a look at a VM. */
+  report: taskReport.nullable(),
 });
 export type TaskOutcome = z.output<typeof taskOutcome>;
 
@@ -257,7 +267,8 @@ export type ToMaster = z.output<typeof toMaster>;
 export const toWorker = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('open'),
-    device: deviceAccess,
+    /** Null for a worker whose tasks need none. */
+    device: deviceAccess.nullable(),
     /** Threads of this stream's pool. */
     threads: id,
     heartbeatMs: id,

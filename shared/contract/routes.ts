@@ -38,6 +38,7 @@ import { rebuildBody, rebuildView } from './rebuild.ts';
 import { pinBody, pruneBody, pruneView } from './retention.ts';
 import { keyBody, keySlotView, keySlotsView, passwordBody } from './device-keys.ts';
 import { attemptId, id, objectName } from './schema.ts';
+import { inspectBody } from './vm-inspection.ts';
 
 const none = z.undefined();
 type None = typeof none;
@@ -165,6 +166,8 @@ export const routes = {
     status: ACCEPTED,
   }),
   previewJob: route('GET /v1/jobs/:name/selection', selectionView, { params: byName }),
+
+  inspectVm: route('POST /v1/inspect', runStarted, { body: inspectBody, status: ACCEPTED }),
 
   listRuns: route('GET /v1/runs', z.array(runSummary), { query: runListQuery }),
   showRun: route('GET /v1/runs/:id', runView, { params: byRunId, query: runQuery }),

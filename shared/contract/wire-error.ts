@@ -20,6 +20,9 @@ export const wireErrorSchema: z.ZodType<WireError> = z.object({
   cause: z.lazy(() => wireErrorSchema.optional()),
 });
 
+/** What went otherwise than was asked, and did not end the task. */
+export const warning = z.object({ code: errorCode, message: z.string() });
+
 const MAX_CAUSES = 4;
 
 export function toWireError(error: unknown, depth = 0): WireError {

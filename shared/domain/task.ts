@@ -1,11 +1,16 @@
 /** Tasks: one unit of work for one worker. Runs are their sums. */
 
-export const taskKinds = ['backup', 'restore', 'verify', 'consolidate', 'reclaim', 'check'] as const;
+export const taskKinds = ['backup', 'restore', 'verify', 'consolidate', 'reclaim', 'check', 'inspect'] as const;
 export type TaskKind = (typeof taskKinds)[number];
 
 /** Whether an attempt of this kind writes a saveset, which the master seals. */
 export function writesSaveset(kind: TaskKind): boolean {
   return kind === 'backup' || kind === 'consolidate';
+}
+
+/** Whether a task of this kind works without a device. */
+export function needsNoDevice(kind: TaskKind): boolean {
+  return kind === 'inspect';
 }
 
 /**

@@ -387,6 +387,10 @@ export function fakeCore(): FakeCore {
         called(`keys.unlock ${name}`, body);
       },
     },
+    async inspect(body) {
+      called('inspect', body);
+      return { runId: 12 };
+    },
     jobs: {
       async add(body) {
         called('jobs.add', body);

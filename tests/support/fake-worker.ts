@@ -49,7 +49,14 @@ async function ask(message: object): Promise<Reply> {
   return reply;
 }
 
-async function open(device: { path: string; deviceId: string }, heartbeatMs: number): Promise<void> {
+async function open(
+  device: { readonly path: string; readonly deviceId: string } | null,
+  heartbeatMs: number,
+): Promise<void> {
+  if (device === null) {
+    send({ type: 'opened' });
+    return;
+  }
   folder = path.dirname(device.path);
   try {
     await openDevice(openLocalStorage(device.path), { expectDeviceId: device.deviceId });

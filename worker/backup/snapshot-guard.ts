@@ -10,7 +10,7 @@ import { type Consistency, consistencyLadder } from '../../shared/domain/consist
 import { createSnapshot, findSnapshotsByName, removeSnapshot } from '../../shared/vsphere/snapshots.ts';
 import { type VsphereSession } from '../../shared/vsphere/session.ts';
 import { type VmDetails } from '../../shared/vsphere/virtual-machine.ts';
-import { type TaskContext } from '../task-context.ts';
+import { type SourceContext } from '../task-context.ts';
 
 export interface SnapshotWish {
   readonly session: VsphereSession;
@@ -35,14 +35,14 @@ export class SnapshotGuard implements AsyncDisposable {
   readonly moref: string;
   readonly consistency: ReachedConsistency;
   readonly #wish: SnapshotWish;
-  readonly #context: TaskContext;
+  readonly #context: SourceContext;
   #isRemoved = false;
 
   private constructor(
     moref: string,
     consistency: ReachedConsistency,
     wish: SnapshotWish,
-    context: TaskContext,
+    context: SourceContext,
   ) {
     this.moref = moref;
     this.consistency = consistency;
@@ -51,7 +51,7 @@ export class SnapshotGuard implements AsyncDisposable {
   }
 
   /** @throws AppError of the last level that was tried; nothing is left behind but what the ledger knows */
-  static async create(wish: SnapshotWish, context: TaskContext): Promise<SnapshotGuard> {
+  static async create(wish: SnapshotWish, context: SourceContext): Promise<SnapshotGuard> {
     const { vm, name } = wish;
     await context.ledger.intent({ vmMoref: vm.moref, vmName: vm.name, snapshotName: name });
     try {
@@ -93,7 +93,7 @@ export class SnapshotGuard implements AsyncDisposable {
 
 async function climbDown(
   wish: SnapshotWish,
-  context: TaskContext,
+  context: SourceContext,
 ): Promise<{ moref: string; consistency: ReachedConsistency }> {
   const { vm, consistency: asked } = wish;
   if (vm.powerState === 'poweredOff') {
@@ -129,7 +129,11 @@ function reachedBy(
   return { asked, reached: level, reason };
 }
 
-function create(wish: SnapshotWish, quiesce: Consistency, context: TaskContext): Promise<{ moref: string }> {
+function create(
+  wish: SnapshotWish,
+  quiesce: Consistency,
+  context: SourceContext,
+): Promise<{ moref: string }> {
   const { session, vm, name, description } = wish;
   return createSnapshot(session, { moref: vm.moref, name, description, quiesce }, context.signal);
 }
@@ -155,7 +159,7 @@ function isDecided(error: unknown): boolean {
   return hasCode(error, ...DECIDED) && !isVague;
 }
 
-async function cleanUpAfterFailure(wish: SnapshotWish, context: TaskContext, why: unknown): Promise<void> {
+async function cleanUpAfterFailure(wish: SnapshotWish, context: SourceContext, why: unknown): Promise<void> {
   using deadline = withDeadline(60_000, 'VSPHERE_TIMEOUT', 'Looking for a half-made snapshot');
   try {
     await removeByName(wish, deadline.signal);
@@ -171,7 +175,7 @@ async function removeByName(wish: SnapshotWish, signal: AbortSignal): Promise<vo
   }
 }
 
-async function removeKnown(moref: string, wish: SnapshotWish, context: TaskContext): Promise<void> {
+async function removeKnown(moref: string, wish: SnapshotWish, context: SourceContext): Promise<void> {
   using deadline = withDeadline(REMOVE_DEADLINE_MS, 'VSPHERE_TIMEOUT', `Removing snapshot "${wish.name}"`);
   await removeSnapshot(wish.session, moref, deadline.signal);
   await context.ledger.removed({ snapshotName: wish.name });

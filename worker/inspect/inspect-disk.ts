@@ -1,7 +1,9 @@
-/** Looks at a disk in a local file as a backup would, and stores nothing. */
+/** Looks at a disk as a backup would, and stores nothing. */
 import { totalLength } from '../../shared/domain/extent.ts';
 import { type DiskInspection, type InspectOrder } from '../../shared/contract/disk-inspection.ts';
 import { mapActiveBlocks } from '../filter/active-blocks.ts';
+import { type FilterOptions } from '../filter/file-system.ts';
+import { type BlockReader } from '../ports.ts';
 import { openLocalImage } from '../transport/file/local-image.ts';
 import { pictureOf, regionsOf } from './picture.ts';
 
@@ -9,11 +11,19 @@ import { pictureOf, regionsOf } from './picture.ts';
 export async function inspectDisk(order: InspectOrder, signal: AbortSignal): Promise<DiskInspection> {
   const { file, ...options } = order;
   await using reader = await openLocalImage(file, signal);
+  return { file, ...(await inspectReader(reader, options, signal)) };
+}
+
+/** The disk behind `reader`, which stays open. @throws what the reader throws; the signal's reason */
+export async function inspectReader(
+  reader: BlockReader,
+  options: FilterOptions,
+  signal: AbortSignal,
+): Promise<Omit<DiskInspection, 'file'>> {
   const { capacityBytes } = reader;
   const active = await mapActiveBlocks(reader, options, signal);
   const regions = regionsOf(active, capacityBytes);
   return {
-    file,
     capacityBytes,
     state: active.state,
     keptBytes: totalLength(active.keep),

@@ -98,7 +98,7 @@ describe('showsUnicode', () => {
 
 describe('renderDiskSvg', () => {
   it('draws bars that are as wide as the picture has cells', () => {
-    const svg = renderDiskSvg(inspection);
+    const svg = renderDiskSvg([{ ...inspection, name: inspection.file }]);
     const widths = [...svg.matchAll(/y="20" width="(\d+)" height="28" fill="#/g)].map(([, width]) =>
       Number(width),
     );
@@ -109,7 +109,7 @@ describe('renderDiskSvg', () => {
   });
 
   it('lets no name out of its text', () => {
-    const svg = renderDiskSvg(inspection);
+    const svg = renderDiskSvg([{ ...inspection, name: inspection.file }]);
     assert.include(svg, '/images/a &amp; b.raw');
     assert.include(svg, '1: NTFS "&lt;b&gt;  "x""');
     assert.include(svg, 'kept whole: The volume is dirty [volume-dirty]');
