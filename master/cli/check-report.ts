@@ -9,6 +9,7 @@ export function writeCheckReport(output: Output, report: CheckReport): void {
   const payloads = report.payloads ? `, ${formatBytes(records.payloadBytes)} of payloads` : '';
   output.fields([
     ['Points', pointsOf(report)],
+    ...(report.dependentPoints === 0 ? [] : [['Build on them', dependentsOf(report)] as const]),
     ['Packs', `${plural(packs.packs, 'pack')}, ${formatBytes(packs.bytes)}`],
     ['Records', `${plural(records.count, 'record')}, ${records.compared} compared${payloads}`],
     ['Lost', plural(report.lostChunks, 'chunk')],
@@ -28,6 +29,12 @@ function pointsOf({ points, damagedPoints }: CheckReport): string {
   return damagedPoints === 0
     ? plural(points, 'point')
     : `${plural(points, 'point')}, ${damagedPoints} damaged`;
+}
+
+function dependentsOf({ dependents, dependentPoints }: CheckReport): string {
+  const more = dependentPoints - dependents.length;
+  const names = `${dependents.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return `${names}: they may have lost the same`;
 }
 
 function writeFinding(output: Output, finding: CheckFinding): void {

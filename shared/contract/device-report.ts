@@ -65,6 +65,10 @@ const checkReport = z.object({
   /** Restore points, and how many of them have lost something. */
   points: count,
   damagedPoints: count,
+  /** Points that build on one of them and are sound themselves: they may have lost the same, or hide it. */
+  dependentPoints: count.default(0),
+  /** The first of these. */
+  dependents: z.array(z.string()).max(MAX_FINDING_POINTS).default([]),
   packs: packsAndBytes,
   /** Records in the directories; how many of them were compared with what they say, and bytes of payloads that were read. */
   records: z.object({ count, compared: count, payloadBytes: count }),

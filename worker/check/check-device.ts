@@ -11,6 +11,7 @@ import { checkDocuments } from './check-documents.ts';
 import { checkPacks } from './check-packs.ts';
 import { checkRefs } from './check-refs.ts';
 import { checkSavesets } from './check-savesets.ts';
+import { addDependents } from './dependents.ts';
 import { PointSet } from './findings.ts';
 import { LostRefs } from './lost-refs.ts';
 import { surveyDevice } from './survey.ts';
@@ -20,12 +21,13 @@ export async function checkDevice(device: CheckedDevice, options: CheckOptions):
   const check = new Check(device, options, await surveyDevice(device.storage, options.signal));
   await checkDocuments(check);
   await checkPacks(check);
-  const { points } = await checkSavesets(check);
+  const checked = await checkSavesets(check);
   const opened = check.opened;
   if (opened === undefined) {
     check.leftOut.push('Manifests, indexes and which records they use: the device is locked');
     reportPacks(check, new LostRefs());
-  } else reportPacks(check, await checkRefs(check, opened, points));
+  } else reportPacks(check, await checkRefs(check, opened, checked.points));
+  addDependents(check.found, checked);
   if (!options.payloads) check.leftOut.push('Payloads: --payloads reads them all');
   return check;
 }
@@ -46,6 +48,8 @@ export function reportOf(check: Check): CheckReport {
     },
     points: counts.points,
     damagedPoints: found.damagedPoints.size,
+    dependentPoints: found.dependents.size,
+    dependents: found.dependents.shown.points,
     packs: { packs: survey.packs.count, bytes: survey.packs.bytes },
     records: { count: survey.packs.records, compared, payloadBytes },
     lostChunks: counts.lostChunks,
@@ -80,6 +84,7 @@ function reportPacks(check: Check, lost: LostRefs): void {
   check.counts.lostChunks += lost.more;
   check.found.add({
     severity: 'damage',
+    inherited: true,
     object: 'packs',
     what: `${lost.more} more chunks are not where the indexes say`,
     remedy: 'Repair what is named, then check again',
@@ -112,6 +117,7 @@ function reportPack(check: Check, pack: number, fault: PackFault): void {
   check.found.add({
     severity: remedies.length > 0 ? 'damage' : 'note',
     repairable: fault.lost === 0,
+    inherited: true,
     object: check.packName(pack),
     what: parts.join('; '),
     remedy: remedies.length > 0 ? remedies.join('. ') : 'Nothing is lost by it',
@@ -122,6 +128,7 @@ function reportPack(check: Check, pack: number, fault: PackFault): void {
 function reportMissing(check: Check, packId: string, fault: MissingPack): void {
   check.found.add({
     severity: fault.lost > 0 ? 'damage' : 'note',
+    inherited: true,
     object: packName(packId),
     what: ['the pack is not there', ...chunkParts(fault)].join('; '),
     remedy: fault.lost > 0 ? 'A backup that meets the lost chunks stores them anew' : 'Nothing is lost by it',

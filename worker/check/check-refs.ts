@@ -85,6 +85,7 @@ async function indexOf(walk: RefWalk, savesetId: string, at: IndexAt): Promise<D
     if (error.code !== 'REPO_OBJECT_MISSING')
       check.found.add({
         severity: 'damage',
+        inherited: true,
         object: `${savesetFolder(savesetId)}/${at.name}`,
         what: reasonOf(error),
         remedy: `Disk ${at.disk.key} of this point, and of points that build on it, cannot be restored there`,

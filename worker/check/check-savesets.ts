@@ -34,14 +34,15 @@ export interface CheckedPoint {
   readonly base: Manifest['base'];
 }
 
-/** Points whose manifests could be read, and which savesets stand for which. */
+/** Points whose manifests could be read. */
 export interface CheckedPoints {
   readonly points: CheckedPoint[];
-  readonly standIns: Set<string>;
+  /** By the saveset that is gone: the one that stands for it. */
+  readonly standIns: Map<string, string>;
 }
 
 export async function checkSavesets(check: Check): Promise<CheckedPoints> {
-  const result: CheckedPoints = { points: [], standIns: new Set() };
+  const result: CheckedPoints = { points: [], standIns: new Map() };
   const { savesets } = check.survey;
   const unsealed: string[] = [];
   let done = 0;
@@ -69,7 +70,7 @@ async function checkPoint(check: Check, savesetId: string, result: CheckedPoints
   if (manifest !== undefined) {
     const { createdAt, base, vm } = manifest;
     result.points.push({ savesetId, createdAt, base, vm: vm.name });
-    for (const old of manifest.standsFor) result.standIns.add(old);
+    for (const old of manifest.standsFor) result.standIns.set(old, savesetId);
     await checkFiles(check, savesetId, manifest);
   }
   // a point that is being removed loses its seal first
@@ -79,6 +80,7 @@ async function checkPoint(check: Check, savesetId: string, result: CheckedPoints
   check.found.add({
     severity: 'damage',
     repairable: canBeSealed,
+    inherited: !canBeSealed,
     object: `${folder}/${SEAL_NAME}`,
     what: `${sealFault}, so this is no restore point`,
     remedy: canBeSealed ? 'All else is sound: `device repair` seals it again' : 'The point cannot be used',
@@ -213,6 +215,7 @@ async function reportLostSeal(check: Check, savesetId: string): Promise<void> {
   check.found.add({
     severity: 'damage',
     repairable: canBeSealed,
+    inherited: !canBeSealed,
     object: `${savesetFolder(savesetId)}/${SEAL_NAME}`,
     what: 'it is not there, although the catalog knows the restore point',
     remedy: canBeSealed ? 'All else is sound: `device repair` seals it again' : 'The point cannot be used',
@@ -239,7 +242,9 @@ async function checkPin(check: Check, savesetId: string): Promise<void> {
 }
 
 async function checkBases(check: Check, { points, standIns }: CheckedPoints): Promise<void> {
-  const known = new Set([...points.map(({ savesetId }) => savesetId), ...standIns]);
+  // one that is there and cannot be read was told as such
+  const sealed = [...check.survey.savesets].filter(([, { hasSeal }]) => hasSeal);
+  const known = new Set([...sealed.map(([savesetId]) => savesetId), ...standIns.keys()]);
   const { deviceId } = check.device.header;
   const isMissing = ({ base }: CheckedPoint): boolean =>
     base?.deviceId === deviceId && !known.has(base.savesetId);
@@ -248,6 +253,7 @@ async function checkBases(check: Check, { points, standIns }: CheckedPoints): Pr
     if (!(await isSealed(check.storage, savesetId))) continue;
     check.found.add({
       severity: 'damage',
+      inherited: true,
       object: manifestPath(savesetId),
       what: `the point that it builds on, ${base?.savesetId ?? ''}, is not there`,
       remedy: 'Only what this saveset holds itself can be restored',
@@ -275,11 +281,13 @@ async function addNewcomers(check: Check, known: Set<string>): Promise<void> {
 /** Notes damage of a point, unless the point has been removed meanwhile. */
 async function lose(check: Check, savesetId: string, file: string, what: string): Promise<void> {
   if (!(await isSealed(check.storage, savesetId))) return;
+  const isIndex = file.endsWith('.index');
   check.found.add({
     severity: 'damage',
+    inherited: isIndex || file === MANIFEST_NAME,
     object: `${savesetFolder(savesetId)}/${file}`,
     what,
-    remedy: file.endsWith('.index')
+    remedy: isIndex
       ? 'What it describes of this disk cannot be restored; points that build on it lose the same'
       : 'Restore from another point',
     points: pointSet(savesetId),

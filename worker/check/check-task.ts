@@ -82,7 +82,7 @@ function failureOf(check: Check, report: CheckReport, { stream }: TaskContext): 
   const damage = report.repair === 'done' ? check.found.lastingDamage : report.counts.damage;
   if (damage === 0) return undefined;
   const { name } = stream.access;
-  const { lostChunks, damagedPoints } = report;
+  const { lostChunks, damagedPoints, dependentPoints } = report;
   const objects = damage === 1 ? 'one object is damaged' : `${damage} objects are damaged`;
   const lost =
     lostChunks > 0
@@ -93,5 +93,6 @@ function failureOf(check: Check, report: CheckReport, { stream }: TaskContext): 
     damage,
     lostChunks,
     damagedPoints,
+    dependentPoints,
   });
 }

@@ -13,14 +13,25 @@ export type Severity = CheckFinding['severity'];
 const severities: readonly Severity[] = ['damage', 'leftover', 'note'];
 /** Above this points are no longer told apart, only counted. */
 const MAX_KNOWN_POINTS = 1000;
+/** The same for all findings together. */
+const MAX_DAMAGED_POINTS = 100_000;
 
 /** Restore points that something concerns. */
 export class PointSet {
   readonly #known = new Set<string>();
+  readonly #max: number;
   #more = 0;
 
+  constructor(max = MAX_KNOWN_POINTS) {
+    this.#max = max;
+  }
+
+  has(savesetId: string): boolean {
+    return this.#known.has(savesetId);
+  }
+
   add(savesetId: string): void {
-    if (this.#known.size < MAX_KNOWN_POINTS) this.#known.add(savesetId);
+    if (this.#known.size < this.#max) this.#known.add(savesetId);
     else if (!this.#known.has(savesetId)) this.#more++;
   }
 
@@ -49,20 +60,28 @@ export interface NewFinding {
   readonly points?: PointSet;
   /** Whether a repair makes an end of it. */
   readonly repairable?: boolean;
+  /** Whether points that build on these lose the same. */
+  readonly inherited?: boolean;
 }
 
 export class CheckFindings {
   readonly #shown = new Map<Severity, CheckFinding[]>(severities.map((severity) => [severity, []]));
   readonly #counts = new Map<Severity, number>();
   /** Points with damage. */
-  readonly damagedPoints = new PointSet();
+  readonly damagedPoints = new PointSet(MAX_DAMAGED_POINTS);
+  /** Those among them whose damage others inherit. */
+  readonly brokenBases = new PointSet(MAX_DAMAGED_POINTS);
+  /** Points that build on those, however far, and are not damaged themselves. */
+  readonly dependents = new PointSet(MAX_DAMAGED_POINTS);
   /** Damage that stays after a repair. */
   lastingDamage = 0;
 
-  add({ severity, object, what, remedy, points, repairable = false }: NewFinding): void {
+  add(finding: NewFinding): void {
+    const { severity, object, what, remedy, points, repairable = false, inherited = false } = finding;
     this.#counts.set(severity, this.count(severity) + 1);
     if (severity === 'damage' && !repairable) this.lastingDamage++;
     if (severity === 'damage' && points !== undefined) this.damagedPoints.addAll(points);
+    if (inherited && points !== undefined) this.brokenBases.addAll(points);
     const list = this.#shown.get(severity);
     if (list === undefined || list.length >= MAX_REPORT_LIST) return;
     list.push({ severity, object, what, remedy, ...(points?.shown ?? { points: [], morePoints: 0 }) });

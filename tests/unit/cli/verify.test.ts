@@ -141,6 +141,8 @@ describe('the command line: verify', () => {
       counts: { damage: 1, leftovers: 0, notes: 1 },
       points: 4,
       damagedPoints: 1,
+      dependentPoints: 2,
+      dependents: ['5f3a00000000c002'],
       packs: { packs: 2, bytes: GIB },
       records: { count: 10, compared: 10, payloadBytes: GIB },
       lostChunks: 1,
@@ -158,6 +160,7 @@ describe('the command line: verify', () => {
     for (const line of [
       /^Run \d+, repair: failed$/m,
       /^Points +4 points, 1 damaged$/m,
+      /^Build on them +5f3a00000000c002 and 1 more: they may have lost the same$/m,
       /^Records +10 records, 10 compared, 1\.00 GiB of payloads$/m,
       /^damage: packs\/00\/00\.pack$/m,
       /^ {2}points: 5f3a00000000c001 and 3 more$/m,

@@ -35,6 +35,28 @@ describe('checkDevice', () => {
     assert.isAbove((await device.report()).unusedBytes!, 16_000);
   });
 
+  it('counts the points that build on a damaged one apart from those that are damaged themselves', async () => {
+    const [increment, full] = sound.chains[0]!.links.map(({ savesetId }) => savesetId);
+    const spoil: readonly (readonly [string, RegExp, number])[] = [
+      ['an index', new RegExp(`${full!}/.*\\.index$`), 100],
+      ['a manifest', new RegExp(`${full!}/manifest`), 30],
+    ];
+    const expected = { damagedPoints: 1, dependentPoints: 1, dependents: [increment] };
+    for (const [what, pattern, at] of spoil) {
+      const device = sound.copy();
+      device.flip(device.names(pattern)[0]!, at);
+      const { damagedPoints, dependentPoints, dependents } = await device.report();
+      assert.deepEqual({ damagedPoints, dependentPoints, dependents }, expected, what);
+    }
+    const chunks = sound.copy();
+    for (const pack of chunks.names(/^packs\//)) chunks.flip(pack, 200);
+    const { damagedPoints, dependentPoints } = await chunks.report();
+    assert.deepEqual([damagedPoints, dependentPoints], [4, 0], 'each one is counted once');
+    const pin = sound.copy();
+    for (const name of pin.names(/(pin\.json|nvram)$/)) pin.flip(name, 0);
+    assert.deepInclude(await pin.report(), { dependentPoints: 0, dependents: [] });
+  });
+
   it('checks an encrypted device without its key from outside', async () => {
     await using locked = await WholeDevice.make({ encryption: { password: 'p', label: 'one' } });
     const report = await locked.report({ locked: true });
