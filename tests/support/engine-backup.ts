@@ -22,7 +22,7 @@ import { type StoredDisk, storeDisk } from '../../worker/backup/store-disk.ts';
 import { type BlockReader } from '../../worker/ports.ts';
 import { type OpenStream } from '../../worker/task-context.ts';
 import { aManifest, aManifestDisk } from '../unit/format/samples.ts';
-import { type ExpectedDisk, type FrozenDisk, expectedOf, extentsWhere } from './guest-disk.ts';
+import { type ExpectedDisk, type FrozenDisk, type Use, expectedOf, extentsWhere } from './guest-disk.ts';
 import { newId, taskContext } from './reclaim-world.ts';
 
 /** Small, so that one backup writes several. */
@@ -50,8 +50,9 @@ export interface BackupOrder {
   readonly disks: readonly FrozenDisk[];
   readonly at: number;
   readonly type: BackupType;
-  /** Whether only what is allocated is kept. */
+  /** Whether only what is in use is kept, and of that no copies. */
   readonly abm: boolean;
+  readonly dropCopies: boolean;
   readonly base: EnginePoint | undefined;
 }
 
@@ -137,12 +138,13 @@ export class EngineBackup {
   }
 
   async #plan(frozen: FrozenDisk, base: BasePoint | null): Promise<PlannedDisk> {
-    const { abm } = this.order;
+    const { abm, dropCopies } = this.order;
     const capacityBytes = frozen.bytes.length;
     const disk = vmDiskOf(frozen);
     const decision = base && decideDiskBase(disk, base.manifest.disks, true);
     const baseDisk = decision?.usable === true ? decision.disk : null;
-    const isKept = (grain: number): boolean => !abm || frozen.isAllocated[grain] === true;
+    const dropped: readonly (Use | undefined)[] = dropCopies ? ['free', 'copy'] : ['free'];
+    const isKept = (grain: number): boolean => !abm || !dropped.includes(frozen.uses[grain]);
     const keep = abm ? extentsWhere(frozen, isKept) : wholeOf(capacityBytes);
     const knownZero = extentsWhere(frozen, (grain) => frozen.writtenAt[grain] === 0);
     const since = this.order.base?.at ?? 0;

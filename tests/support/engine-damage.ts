@@ -92,8 +92,16 @@ async function verifyAll(world: EngineWorld): Promise<void> {
 async function heal(world: EngineWorld, plain: Buffer): Promise<void> {
   const at = world.tick();
   const grains = Array.from({ length: Math.ceil(plain.length / GRAIN) }, () => at);
-  const isAllocated = grains.map(() => true);
-  const disks = [{ key: 2000, bytes: plain, isAllocated, writtenAt: grains, changeId: 'none', at }];
-  const order = { guest: 'twin', disks, at, type: 'full', abm: false, base: undefined } as const;
+  const uses = grains.map(() => 'file' as const);
+  const disks = [{ key: 2000, bytes: plain, uses, writtenAt: grains, changeId: 'none', at }];
+  const order = {
+    guest: 'twin',
+    disks,
+    at,
+    type: 'full',
+    abm: false,
+    dropCopies: false,
+    base: undefined,
+  } as const;
   await world.run(new EngineBackup(order, world.openStream()));
 }

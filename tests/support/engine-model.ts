@@ -52,6 +52,8 @@ export interface Guest {
   readonly name: string;
   readonly disks: readonly GuestDisk[];
   abm: boolean;
+  /** Whether copies that it keeps of older states are left out. */
+  dropCopies: boolean;
   /** Its own stream, whose lookup may be older than what others did to the device. */
   stream: OpenStream;
   open: EngineBackup | undefined;
@@ -91,7 +93,7 @@ export class EngineWorld {
     this.#options = options;
     const guest = (name: string, ...capacities: readonly number[]): Guest => {
       const disks = capacities.map((bytes, i) => new GuestDisk(2000 + i, bytes));
-      return { name, disks, abm: true, stream: this.openStream(), open: undefined };
+      return { name, disks, abm: true, dropCopies: false, stream: this.openStream(), open: undefined };
     };
     this.guests = [
       guest('db01', 2 * ENGINE_SEGMENT + 2 * ENGINE_GRID + GRAIN + 512, ENGINE_GRID + GRAIN),
@@ -143,7 +145,9 @@ export class EngineWorld {
     const at = this.tick();
     const disks = guest.disks.map((disk) => disk.freeze(at));
     const base = type === 'full' ? undefined : this.newest(guest.name, type === 'differential');
-    const order = { guest: guest.name, disks, at, abm: guest.abm, base, type: base ? type : 'full' } as const;
+    const { abm, dropCopies } = guest;
+    const filter = { abm, dropCopies };
+    const order = { guest: guest.name, disks, at, ...filter, base, type: base ? type : 'full' } as const;
     guest.open = new EngineBackup(order, guest.stream);
     await guest.open.begin();
     return guest.open;

@@ -56,6 +56,8 @@ const change = fc.oneof(
   fc.record({ disk, grains, kind: fc.integer({ min: 1, max: 9 }), how: fc.constant('new' as const) }),
   fc.record({ disk, grains, how: fc.constant('allocate' as const) }),
   fc.record({ disk, grains, how: fc.constant('free' as const) }),
+  fc.record({ disk, grains, kind: fc.integer({ min: 1, max: 9 }), how: fc.constant('copy' as const) }),
+  fc.record({ disk, grains, how: fc.constantFrom('forget' as const, 'reuse' as const) }),
 );
 type Change = typeof change extends fc.Arbitrary<infer C> ? C : never;
 const changes = fc.array(change, { minLength: 1, maxLength: 4, size: 'max' });
@@ -69,6 +71,14 @@ const diskOf = (world: EngineWorld, no: number, at: { readonly disk: number }): 
 /** What is given to a file without being written comes to light only when earlier backups left it out. */
 function makeChange(world: EngineWorld, no: number, drawn: Change): void {
   const changed = diskOf(world, no, drawn);
+  if (drawn.how === 'forget' || drawn.how === 'reuse') {
+    changed.forgetCopies(drawn.how === 'forget' ? 'free' : 'file');
+    return;
+  }
+  if (drawn.how === 'copy') {
+    changed.writeWithCopies(drawn.grains, drawn.kind, world.tick());
+    return;
+  }
   if (!('kind' in drawn)) {
     changed.allocate(drawn.grains, drawn.how === 'allocate');
     return;
@@ -83,20 +93,20 @@ function pick(points: Iterable<EnginePoint>, no: number): EnginePoint | undefine
   return all[no % Math.max(1, all.length)];
 }
 
-const mapping = stepOf('mapping', fc.record({ guest, on: fc.boolean() }), (world, { guest: no, on }) => {
-  guestOf(world, no).abm = on;
-});
 const tracking = stepOf('tracking', fc.record({ guest, disk }), (world, at) =>
   diskOf(world, at.guest, at).startTrackingAnew(),
 );
 const type = fc.constantFrom(...backupTypes, 'incremental' as const, 'incremental' as const);
-const day = fc.record({ guest, changes, type });
+/** What the job asks of the filter from now on; mostly what it asked before. */
+const filter = fc.option(fc.record({ abm: fc.boolean(), dropCopies: fc.boolean() }), { freq: 2 });
+const day = fc.record({ guest, changes, filter, type });
 
 /** A day of a guest, and the backup at its end. */
 export type Day = typeof day extends fc.Arbitrary<infer D> ? D : never;
 
 export async function liveDay(world: EngineWorld, drawn: Day): Promise<void> {
   for (const one of drawn.changes) makeChange(world, drawn.guest, one);
+  Object.assign(guestOf(world, drawn.guest), drawn.filter ?? {});
   await world.backUp(guestOf(world, drawn.guest), drawn.type);
 }
 
@@ -207,6 +217,6 @@ export function engineSteps(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
     bringBack,
     consolidate,
   ];
-  const rare = [mapping, tracking, begin, settle, prune, remove, reopen, rebuild, mark];
+  const rare = [tracking, begin, settle, prune, remove, reopen, rebuild, mark];
   return fc.commands([...often, ...rare, breakOne, prove], { maxCommands, size: 'max' });
 }

@@ -13,11 +13,14 @@ export interface Grains {
   readonly count: number;
 }
 
+/** What a grain is to the guest: `copy` holds what an older state of the volume had, which a job may leave out. */
+export type Use = 'free' | 'file' | 'copy';
+
 /** The disk at one moment. */
 export interface FrozenDisk {
   readonly key: number;
   readonly bytes: Buffer;
-  readonly isAllocated: readonly boolean[];
+  readonly uses: readonly Use[];
   /** The moment of the last write of each grain; 0 for one that was never written. */
   readonly writtenAt: readonly number[];
   readonly at: number;
@@ -34,7 +37,7 @@ export interface ExpectedDisk {
 export class GuestDisk {
   readonly key: number;
   readonly #bytes: Buffer;
-  readonly #isAllocated: boolean[];
+  readonly #uses: Use[];
   readonly #writtenAt: number[];
   #epoch = 1;
 
@@ -43,26 +46,47 @@ export class GuestDisk {
     const grains = Math.ceil(capacityBytes / GRAIN);
     this.key = key;
     this.#bytes = Buffer.alloc(capacityBytes);
-    this.#isAllocated = Array.from({ length: grains }, () => false);
+    this.#uses = Array.from({ length: grains }, () => 'free');
     this.#writtenAt = Array.from({ length: grains }, () => 0);
   }
 
   get grains(): number {
-    return this.#isAllocated.length;
+    return this.#uses.length;
   }
 
   /** Grains of equal `kind` are equal, on every disk; kind 0 is zeros. */
   write(grains: Grains, kind: number, how: { readonly at: number; readonly onlyAllocated: boolean }): void {
     for (const grain of this.#within(grains)) {
-      if (how.onlyAllocated && this.#isAllocated[grain] === false) continue;
-      grainBytes(kind).copy(this.#bytes, grain * GRAIN, 0, this.#bytes.length - grain * GRAIN);
-      this.#writtenAt[grain] = how.at;
+      if (how.onlyAllocated && this.#uses[grain] === 'free') continue;
+      this.#put(grain, grainBytes(kind), how.at);
     }
+  }
+
+  /** Before a file is written anew, what it had goes to a copy, where something is free; the guest does it on its own. */
+  writeWithCopies(grains: Grains, kind: number, at: number): void {
+    for (const grain of this.#within(grains)) {
+      const copy = this.#uses.indexOf('free');
+      if (this.#uses[grain] === 'file' && copy >= 0) {
+        this.#put(copy, Buffer.from(this.#bytes.subarray(grain * GRAIN, (grain + 1) * GRAIN)), at);
+        this.#uses[copy] = 'copy';
+      }
+      if (this.#uses[grain] === 'file') this.#put(grain, grainBytes(kind), at);
+    }
+  }
+
+  /** All copies go: their grains are free, or belong to a file that nothing was written to; change tracking sees nothing. */
+  forgetCopies(use: 'free' | 'file'): void {
+    for (const [grain, now] of this.#uses.entries()) if (now === 'copy') this.#uses[grain] = use;
+  }
+
+  #put(grain: number, bytes: Buffer, at: number): void {
+    bytes.copy(this.#bytes, grain * GRAIN, 0, this.#bytes.length - grain * GRAIN);
+    this.#writtenAt[grain] = at;
   }
 
   /** What the guest uses; no byte changes, and change tracking sees nothing. */
   allocate(grains: Grains, isAllocated: boolean): void {
-    for (const grain of this.#within(grains)) this.#isAllocated[grain] = isAllocated;
+    for (const grain of this.#within(grains)) this.#uses[grain] = isAllocated ? 'file' : 'free';
   }
 
   /** From now on changes cannot be compared with what was before. */
@@ -75,7 +99,7 @@ export class GuestDisk {
     return {
       key: this.key,
       bytes: Buffer.from(this.#bytes),
-      isAllocated: [...this.#isAllocated],
+      uses: [...this.#uses],
       writtenAt: [...this.#writtenAt],
       at,
       changeId: `${epoch}/${at}`,
@@ -107,7 +131,7 @@ export function expectedOf(
   isKept: (grain: number) => boolean,
   base: { readonly disk: ExpectedDisk; readonly at: number } | undefined,
 ): ExpectedDisk {
-  const isRight = now.isAllocated.map((_, grain) => {
+  const isRight = now.uses.map((_, grain) => {
     const stayed = base !== undefined && Number(now.writtenAt[grain]) <= base.at;
     return isKept(grain) || (stayed && base.disk.isRight[grain] === true);
   });
