@@ -123,7 +123,7 @@ export interface PointService {
   unpin(idOrPrefix: string): Promise<PointView>;
   /**
    * Makes a full point of its chain, which takes its place.
-   * @throws AppError `USAGE_CONFLICT` when something stands in the way and it is no dry run
+   * @throws AppError `CONSOLIDATE_NOT_NEEDED` of a full point, `CONSOLIDATE_NOT_POSSIBLE` with what stands in the way; not in a dry run
    */
   consolidate(idOrPrefix: string, body: ConsolidateBody): Promise<ConsolidateView>;
 }

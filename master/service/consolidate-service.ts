@@ -29,7 +29,7 @@ export async function consolidate(
   if (dryRun) return { ...view, runId: null };
   if (!view.possible) {
     throw new AppError(
-      'USAGE_CONFLICT',
+      point.baseId === null ? 'CONSOLIDATE_NOT_NEEDED' : 'CONSOLIDATE_NOT_POSSIBLE',
       `Cannot consolidate restore point ${point.savesetId}: ${obstacles.join('; ')}`,
       { point: point.savesetId },
     );

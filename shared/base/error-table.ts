@@ -203,6 +203,19 @@ export const errorTable = {
   ),
   RECLAIM_TOO_DAMAGED: row('never', 14, 422, 'Run `device check`, then `device repair`'),
 
+  CONSOLIDATE_NOT_NEEDED: row(
+    'never',
+    2,
+    409,
+    'Nothing to do: it builds on no other point. `point list` shows which ones do',
+  ),
+  CONSOLIDATE_NOT_POSSIBLE: row(
+    'never',
+    1,
+    409,
+    'Try again when what is named is over; `point consolidate --dry-run` tells',
+  ),
+
   PRUNE_PLAN_CHANGED: row('later', 1, 409, 'Look at what would be deleted now with `prune --dry-run`'),
 
   RUN_PARTLY_FAILED: row('never', 3, 200, 'Some VMs have no new restore point; see `run show`'),

@@ -26,7 +26,7 @@ import { type TaskContext, type TaskResult } from '../task-context.ts';
 
 /**
  * Writes the saveset of `spec`, unsealed; its attempt ends with the seal.
- * @throws AppError `RESTORE_CHAIN_BROKEN`, `USAGE_CONFLICT` when the chain lies on several devices, what the device says; the
+ * @throws AppError `RESTORE_CHAIN_BROKEN`, `CONSOLIDATE_NOT_POSSIBLE` when the chain lies on several devices, what the device says; the
  *   signal's reason
  */
 export async function consolidatePoint(spec: ConsolidateSpec, context: TaskContext): Promise<TaskResult> {
@@ -100,7 +100,7 @@ async function readSegment(
   if (elsewhere === undefined) return consolidateSegment(indexes);
   const { savesetId } = chain.newest;
   throw new AppError(
-    'USAGE_CONFLICT',
+    'CONSOLIDATE_NOT_POSSIBLE',
     `Cannot consolidate restore point ${savesetId}: its chain lies on several devices`,
     { savesetId, device: elsewhere.deviceId },
   );

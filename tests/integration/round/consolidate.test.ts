@@ -55,7 +55,7 @@ describe('consolidate', function () {
     assert.lengthOf(plan.chain, 4);
     assert.equal((await world.services.points.consolidate(first!.savesetId, { dryRun: true })).dependents, 2);
     const error = await world.services.points.consolidate(full!.savesetId, {}).catch((e: unknown) => e);
-    assert.equal((error as AppError).code, 'USAGE_CONFLICT');
+    assert.equal((error as AppError).code, 'CONSOLIDATE_NOT_NEEDED');
     assert.match((error as AppError).message, /it is a full point already/);
   });
 

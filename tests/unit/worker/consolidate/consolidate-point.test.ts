@@ -140,7 +140,7 @@ describe('consolidatePoint', () => {
     await chain.add(there, [wholeDisk(2000)]);
     await chain.add(here, [changed(2000, 3)]);
     const { context } = testContext(here, pool);
-    assert.equal(await codeOfAsync(consolidatePoint(specOf(), context)), 'USAGE_CONFLICT');
+    assert.equal(await codeOfAsync(consolidatePoint(specOf(), context)), 'CONSOLIDATE_NOT_POSSIBLE');
   });
 
   it('ends for a cancel, and with the failure of the device', async () => {
