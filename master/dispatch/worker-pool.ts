@@ -19,6 +19,8 @@ export interface PoolOptions {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** Threads of Node's that wait in calls of files: reads ahead, a write and a sync at a time must not wait for each other. */
+const FILE_THREADS = '16';
 const MAX_LINE = 2_000;
 /** For a worker whose channel is closed to end by itself: it closes its log and its files. */
 const GOODBYE_MS = 2_000;
@@ -40,7 +42,7 @@ export class WorkerPool implements WorkerForge, AsyncDisposable {
       serialization: 'json',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    const worker = cluster.fork(this.#options.env);
+    const worker = cluster.fork({ UV_THREADPOOL_SIZE: FILE_THREADS, ...this.#options.env });
     const pid = worker.process.pid;
     if (pid === undefined) {
       worker.on('error', () => undefined);

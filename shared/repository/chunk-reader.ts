@@ -3,6 +3,7 @@
  * on the device: the lookup is opened then, once, and tells.
  */
 import { AppError, hasCode, isAppError } from '../base/errors.ts';
+import { PAGE_BYTES, createPageMemory } from '../base/page-memory.ts';
 import { invalid } from '../format/byte-reader.ts';
 import { type ChunkAddress } from '../format/disk-index.ts';
 import { toHex } from '../format/hash.ts';
@@ -17,7 +18,10 @@ import { type ReadGroup, groupReads, recordBytes } from './read-groups.ts';
 import { type Storage } from './storage.ts';
 
 /** The largest record; a chunk and a group of records are not larger. */
-const BUFFER_BYTES = CHUNK_HEADER_BYTES + MAX_STORED_BYTES;
+const MAX_RECORD_BYTES = CHUNK_HEADER_BYTES + MAX_STORED_BYTES;
+
+/** Reads begin and end at pages, wherever records do. */
+const BUFFER_BYTES = MAX_RECORD_BYTES + 2 * PAGE_BYTES;
 
 /** As `decodeRecord` for one device; one that hands the work to a thread gets and fills shared memory. */
 export type RecordDecoder = (
@@ -117,10 +121,9 @@ export class ChunkReader implements AsyncDisposable {
 
   /** As much of the group as there is; nothing when it cannot be read at once: its chunks are then tried one by one. */
   async #readGroup(group: ReadGroup<ChunkAddress>, buffer: Uint8Array): Promise<Uint8Array> {
-    if (group.lengthBytes > buffer.length) return new Uint8Array();
+    if (group.lengthBytes > MAX_RECORD_BYTES) return new Uint8Array();
     try {
-      const into = buffer.subarray(0, group.lengthBytes);
-      return into.subarray(0, await this.#storage.readRange(packName(group.packId), group.offset, into));
+      return await this.#readRange(packName(group.packId), group, buffer);
     } catch (error) {
       if (!isOfThisRecord(error)) throw error;
       return new Uint8Array();
@@ -151,12 +154,23 @@ export class ChunkReader implements AsyncDisposable {
   async #readAt(chunk: WantedChunk, place: ChunkPlace, buffers: Buffers): Promise<void> {
     const name = packName(place.packId);
     const length = recordBytes(place);
-    if (length > buffers.buffer.length)
-      throw invalid(`a record of "${name}"`, `it cannot have ${length} bytes`);
-    const record = buffers.buffer.subarray(0, length);
-    const done = await this.#storage.readRange(name, place.offset, record);
-    if (done < length) throw invalid(`"${name}"`, `it ends at byte ${place.offset + done}`);
+    if (length > MAX_RECORD_BYTES) throw invalid(`a record of "${name}"`, `it cannot have ${length} bytes`);
+    const record = await this.#readRange(name, { offset: place.offset, lengthBytes: length }, buffers.buffer);
+    if (record.length < length) throw invalid(`"${name}"`, `it ends at byte ${place.offset + record.length}`);
     await this.#decode(record, chunk, buffers.into);
+  }
+
+  /** As much of the range as there is. Whole pages are asked for, so that the device can fill the buffer by itself. */
+  async #readRange(
+    name: string,
+    range: { readonly offset: number; readonly lengthBytes: number },
+    buffer: Uint8Array,
+  ): Promise<Uint8Array> {
+    const before = range.offset % PAGE_BYTES;
+    const end = before + range.lengthBytes;
+    const pages = buffer.subarray(0, Math.ceil(end / PAGE_BYTES) * PAGE_BYTES);
+    const done = await this.#storage.readRange(name, range.offset - before, pages);
+    return buffer.subarray(before, Math.max(before, Math.min(done, end)));
   }
 
   /** The pack may have been rewritten since the index was read. */
@@ -188,7 +202,7 @@ export class ChunkReader implements AsyncDisposable {
   }
 
   #take(): Uint8Array {
-    return this.#buffers.pop() ?? new Uint8Array(new SharedArrayBuffer(BUFFER_BYTES));
+    return this.#buffers.pop() ?? new Uint8Array(createPageMemory(BUFFER_BYTES));
   }
 }
 

@@ -7,8 +7,10 @@ import { type Dirent } from 'node:fs';
 import { type FileHandle, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { invariant } from '../base/assert.ts';
+import { DirectFile } from '../base/direct-file.ts';
+import { isPageAligned } from '../base/page-memory.ts';
 import { systemCode } from '../base/errors.ts';
-import { ensureFolder, publish, readFully, removeDurably, writeAll } from './local-files.ts';
+import { ensureFolder, publish, readFully, removeDurably } from './local-files.ts';
 import { ASIDE_SUFFIX, checkAsideName, checkName, isAside, isName } from './object-name.ts';
 import { type ObjectEntry, type ObjectWriter, type Storage } from './storage.ts';
 import { existing, missing, readError, tooLarge, writeError } from './storage-errors.ts';
@@ -29,7 +31,14 @@ class LocalStorage implements Storage {
   }
 
   async readRange(name: string, offset: number, into: Uint8Array): Promise<number> {
-    return this.#withFile(name, (handle) => readFully(handle, offset, into));
+    if (!isPageAligned(into, offset))
+      return this.#withFile(name, (handle) => readFully(handle, offset, into));
+    try {
+      await using file = await DirectFile.open(this.#path(checkName(name)), 'read');
+      return await file.readFully(offset, into);
+    } catch (error) {
+      throw readError(error, this.location, name);
+    }
   }
 
   async readWhole(name: string, maxBytes: number): Promise<Uint8Array> {
@@ -78,7 +87,12 @@ class LocalStorage implements Storage {
     if (await this.exists(name)) throw existing(this.location, name);
     try {
       await ensureFolder(path.dirname(aside));
-      return new LocalWriter(await open(aside, 'wx'), { aside, file, name, location: this.location });
+      return new LocalWriter(await DirectFile.open(aside, 'create'), {
+        aside,
+        file,
+        name,
+        location: this.location,
+      });
     } catch (error) {
       throw writeError(error, this.location, name);
     }
@@ -189,13 +203,13 @@ interface WriterPlace {
 }
 
 class LocalWriter implements ObjectWriter {
-  readonly #handle: FileHandle;
+  readonly #file: DirectFile;
   readonly #place: WriterPlace;
   #lengthBytes = 0;
   #isOpen = true;
 
-  constructor(handle: FileHandle, place: WriterPlace) {
-    this.#handle = handle;
+  constructor(file: DirectFile, place: WriterPlace) {
+    this.#file = file;
     this.#place = place;
   }
 
@@ -205,14 +219,14 @@ class LocalWriter implements ObjectWriter {
 
   async append(bytes: Uint8Array): Promise<void> {
     invariant(this.#isOpen, 'an object is not written after its end', { name: this.#place.name });
-    await this.#mapped(() => writeAll(this.#handle, bytes));
+    await this.#mapped(() => this.#file.writeFully(this.#lengthBytes, bytes));
     this.#lengthBytes += bytes.length;
   }
 
   async finish(): Promise<void> {
     invariant(this.#isOpen, 'an object is finished once', { name: this.#place.name });
     await this.#mapped(async () => {
-      await this.#handle.sync();
+      await this.#file.plain.sync();
       await this.#close();
       await publish(this.#place.aside, this.#place.file);
     });
@@ -228,7 +242,7 @@ class LocalWriter implements ObjectWriter {
   async #close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    await this.#handle.close();
+    await this.#file.close();
   }
 
   async #mapped(work: () => Promise<void>): Promise<void> {

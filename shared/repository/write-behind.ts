@@ -1,4 +1,5 @@
 /** Two buffers before an object: one is filled while the other is written, so that the device sees large writes only. */
+import { createPageMemory } from '../base/page-memory.ts';
 import { type ObjectWriter } from './storage.ts';
 
 /** The memory of a write-behind; it may serve one object after the other. */
@@ -7,8 +8,13 @@ export interface WriteBuffers {
   readonly second: Uint8Array;
 }
 
+/** @param lengthBytes - of each; whole pages, so that a file is written directly */
 export function createWriteBuffers(lengthBytes: number): WriteBuffers {
-  return { first: new Uint8Array(lengthBytes), second: new Uint8Array(lengthBytes) };
+  const memory = createPageMemory(2 * lengthBytes);
+  return {
+    first: new Uint8Array(memory, 0, lengthBytes),
+    second: new Uint8Array(memory, lengthBytes, lengthBytes),
+  };
 }
 
 /** Calls come one after the other. A failed write shows in one of the next calls, at the latest in `drain`. */

@@ -6,11 +6,9 @@
  *
  * All slots lie in one SharedArrayBuffer, so that a task names a chunk by two numbers.
  */
-import { KiB } from '../../shared/base/units.ts';
 import { invariant } from '../../shared/base/assert.ts';
 import { deferred } from '../../shared/base/async.ts';
-
-const PAGE_BYTES = 4 * KiB;
+import { PAGE_BYTES, createPageMemory } from '../../shared/base/page-memory.ts';
 
 export interface SlotShape {
   readonly slots: number;
@@ -40,8 +38,8 @@ export class SlotRing {
   constructor(shape: SlotShape) {
     this.shape = shape;
     const lengths = slotLengths(shape);
-    this.memory = new SharedArrayBuffer(ringBytes(shape));
-    for (let at = 0; at < this.memory.byteLength; at += lengths.inputBytes + lengths.outputBytes) {
+    this.memory = createPageMemory(ringBytes(shape));
+    for (let at = 0; at < ringBytes(shape); at += lengths.inputBytes + lengths.outputBytes) {
       this.#free.push(slotAt(this.memory, at, lengths));
     }
     this.#slots = new Set(this.#free);

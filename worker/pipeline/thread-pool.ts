@@ -34,7 +34,10 @@ const RING_BYTES = 112 * MiB;
 /** Callers bound themselves far below it: by slots, and by the reads of a ChunkReader. */
 const MAX_QUEUE = 256;
 
-/** Slots being read and stored while every thread codes one. */
+/** A thread finds its next task waiting when it ends one: the way over the main thread would leave it idle. */
+const TASKS_PER_THREAD = 2;
+
+/** Slots being read and stored while the threads have their tasks. */
 const SLOTS_BESIDE_THREADS = 4;
 
 export interface PoolOptions {
@@ -62,6 +65,7 @@ export class CodePool implements AsyncDisposable {
       // Waiting in Atomics gains nothing at this size of task, and stops everything else in an idle thread.
       atomics: 'disabled',
       recordTiming: false,
+      concurrentTasksPerWorker: TASKS_PER_THREAD,
     });
   }
 
@@ -97,7 +101,10 @@ export function shapeOf(options: Pick<PoolOptions, 'threads' | 'gridBytes'>): Sl
   const { threads, gridBytes } = options;
   const codedBytes = gridBytes + SEALED_PAYLOAD_EXTRA_BYTES;
   const cellBytes = gridBytes + codedBytes;
-  const slots = Math.min(threads + SLOTS_BESIDE_THREADS, Math.max(2, Math.floor(RING_BYTES / cellBytes)));
+  const slots = Math.min(
+    TASKS_PER_THREAD * threads + SLOTS_BESIDE_THREADS,
+    Math.max(2, Math.floor(RING_BYTES / cellBytes)),
+  );
   const fitting = Math.floor(RING_BYTES / (slots * cellBytes));
   const cellsPerSlot = Math.max(1, Math.min(Math.floor(BATCH_BYTES / gridBytes), fitting, 64));
   return { slots, cellsPerSlot, gridBytes, codedBytes };

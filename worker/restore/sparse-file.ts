@@ -3,8 +3,9 @@
  * its final one by rename, so that a file with the final name is always whole.
  */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { DirectFile } from '../../shared/base/direct-file.ts';
 import { AppError, isAppError, systemCode } from '../../shared/base/errors.ts';
 
 /** The one writer of its file; calls of `write` may run at the same time for different ranges. */
@@ -12,14 +13,14 @@ export class SparseFile implements AsyncDisposable {
   readonly path: string;
   readonly #lengthBytes: number;
   readonly #aside: string;
-  readonly #handle: FileHandle;
+  readonly #file: DirectFile;
   #open = true;
 
-  private constructor(target: string, lengthBytes: number, aside: string, handle: FileHandle) {
+  private constructor(target: string, lengthBytes: number, aside: string, file: DirectFile) {
     this.path = target;
     this.#lengthBytes = lengthBytes;
     this.#aside = aside;
-    this.#handle = handle;
+    this.#file = file;
   }
 
   /** @throws AppError `RESTORE_TARGET_FAILED` naming `target` */
@@ -28,15 +29,15 @@ export class SparseFile implements AsyncDisposable {
       path.dirname(target),
       `.${path.basename(target)}.${randomBytes(4).toString('hex')}.partial`,
     );
-    const handle = await attempt('create', target, () => open(aside, 'wx', 0o600));
+    const file = await attempt('create', target, () => DirectFile.open(aside, 'create', 0o600));
     try {
-      await attempt('size', target, () => handle.truncate(lengthBytes));
+      await attempt('size', target, () => file.plain.truncate(lengthBytes));
     } catch (error) {
-      await handle.close();
+      await file.close();
       await rm(aside, { force: true });
       throw error;
     }
-    return new SparseFile(target, lengthBytes, aside, handle);
+    return new SparseFile(target, lengthBytes, aside, file);
   }
 
   /** Writes all of `bytes`; they may be reused when the promise has resolved. */
@@ -48,17 +49,12 @@ export class SparseFile implements AsyncDisposable {
         lengthBytes: this.#lengthBytes,
       });
     }
-    await attempt('write', this.path, async () => {
-      for (let done = 0; done < bytes.length;) {
-        const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, offset + done);
-        done += bytesWritten;
-      }
-    });
+    await attempt('write', this.path, () => this.#file.writeFully(offset, bytes));
   }
 
   /** Makes the content durable; the file still has its own name. */
   sync(): Promise<void> {
-    return attempt('sync', this.path, () => this.#handle.sync());
+    return attempt('sync', this.path, () => this.#file.plain.sync());
   }
 
   /** Closes the file and gives it its final name, in place of whatever had it. The folder is not synced. */
@@ -80,7 +76,7 @@ export class SparseFile implements AsyncDisposable {
   async #close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    await attempt('close', this.path, () => this.#handle.close());
+    await attempt('close', this.path, () => this.#file.close());
   }
 }
 

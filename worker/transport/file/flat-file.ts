@@ -1,5 +1,5 @@
 /** The bytes of a flat disk in an ordinary file, and how reading a file fails. */
-import { type FileHandle, open } from 'node:fs/promises';
+import { DirectFile } from '../../../shared/base/direct-file.ts';
 import { AppError, isAppError, systemCode } from '../../../shared/base/errors.ts';
 import { type BlockReader } from '../../ports.ts';
 import { checkBounds } from '../read-bounds.ts';
@@ -20,12 +20,12 @@ export interface FlatFile {
  */
 export async function openFlatFile(file: FlatFile, signal: AbortSignal): Promise<BlockReader> {
   signal.throwIfAborted();
-  const handle = await calling(file.path, () => open(file.path, 'r'));
+  const opened = await calling(file.path, () => DirectFile.open(file.path, 'read'));
   try {
-    await checkLength(handle, file.path, file.offsetBytes + file.capacityBytes);
-    return new FileDisk(handle, file);
+    await checkLength(opened, file.path, file.offsetBytes + file.capacityBytes);
+    return new FileDisk(opened, file);
   } catch (error) {
-    await handle.close();
+    await opened.close();
     throw error;
   }
 }
@@ -34,12 +34,12 @@ class FileDisk implements BlockReader {
   readonly transport = 'file';
   readonly maxInFlight = MAX_IN_FLIGHT;
   readonly capacityBytes: number;
-  readonly #handle: FileHandle;
+  readonly #file: DirectFile;
   readonly #path: string;
   readonly #offsetBytes: number;
 
-  constructor(handle: FileHandle, { path, offsetBytes, capacityBytes }: FlatFile) {
-    this.#handle = handle;
+  constructor(file: DirectFile, { path, offsetBytes, capacityBytes }: FlatFile) {
+    this.#file = file;
     this.#path = path;
     this.#offsetBytes = offsetBytes;
     this.capacityBytes = capacityBytes;
@@ -50,21 +50,19 @@ class FileDisk implements BlockReader {
     for (let done = 0; done < into.length;) {
       signal?.throwIfAborted();
       const place = this.#offsetBytes + offset + done;
-      const { bytesRead } = await calling(this.#path, () =>
-        this.#handle.read(into, done, into.length - done, place),
-      );
+      const bytesRead = await calling(this.#path, () => this.#file.read(place, into.subarray(done)));
       if (bytesRead === 0) throw tooShort(this.#path, place);
       done += bytesRead;
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#handle.close();
+    await this.#file.close();
   }
 }
 
-async function checkLength(handle: FileHandle, file: string, neededBytes: number): Promise<void> {
-  const { size } = await calling(file, () => handle.stat());
+async function checkLength(opened: DirectFile, file: string, neededBytes: number): Promise<void> {
+  const { size } = await calling(file, () => opened.plain.stat());
   if (size < neededBytes) throw tooShort(file, size);
 }
 

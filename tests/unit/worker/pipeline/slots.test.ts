@@ -81,8 +81,8 @@ describe('shapeOf', () => {
     });
   }
 
-  it('gives each of two threads a slot of 4 MiB, and four more to reading and storing', () => {
+  it('gives each of two threads two slots of 4 MiB, and four more to reading and storing', () => {
     const { slots, cellsPerSlot } = shapeOf({ threads: 2, gridBytes: MiB });
-    assert.deepEqual({ slots, cellsPerSlot }, { slots: 6, cellsPerSlot: 4 });
+    assert.deepEqual({ slots, cellsPerSlot }, { slots: 8, cellsPerSlot: 4 });
   });
 });
