@@ -5,16 +5,25 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { assert } from 'chai';
-import { type ExtentSet, complement, normalize, subtract } from '../../shared/domain/extent.ts';
+import { type ExtentSet, complement, intersect, normalize, subtract } from '../../shared/domain/extent.ts';
 import { type ActiveBlocks, mapActiveBlocks } from '../../worker/filter/active-blocks.ts';
+import { diskBytesOf } from '../../worker/filter/disk-bytes.ts';
 import { filterOptionsOf } from '../../worker/filter/filter-options.ts';
+import { findFiles, searchLimits } from '../../worker/filter/ntfs/excluded-files.ts';
+import { findTarget } from '../../worker/filter/ntfs/excluded-targets.ts';
+import { openMft } from '../../worker/filter/ntfs/mft.ts';
+import { readUpperCase } from '../../worker/filter/ntfs/upper-case.ts';
+import { readBootSector } from '../../worker/filter/ntfs/volume.ts';
+import { VSS_BLOCK_BYTES } from '../../worker/filter/ntfs/vss-blocks.ts';
+import { volumeBytesOf } from '../../worker/filter/volume-bytes.ts';
 import { freeOf } from '../support/disk-oracle.ts';
 import { loadDisk, writeState } from '../support/fixtures.ts';
-import { openImage } from '../support/image-reader.ts';
+import { openImage, readerOf } from '../support/image-reader.ts';
+import { logWriter } from '../support/ntfs-log.ts';
 import { type DiskInMemory, diskInMemory } from '../support/ntfs-volume.ts';
 import { extractVolume, hasProgram, runProgram } from '../support/ntfs-oracle.ts';
-import { readerOf } from '../support/image-reader.ts';
 import { type TempFolder, tempFolder } from '../support/temp.ts';
+import { shadowCopy } from '../support/vss-volume.ts';
 
 const DISK = 'win-mbr';
 const STATE = 'before';
@@ -271,6 +280,100 @@ describe('leaving files out of a volume that raises doubts', () => {
     );
     assert.equal(gate, 'hibernated');
     assert.deepEqual(dropped(active), []);
+  });
+
+  it('keeps everything when the log is open, and says so', async () => {
+    const { gate, excluded, active } = await excludedAfter(
+      (bytes) => {
+        const log = logWriter({ version: [1, 1], logBytes: 64 * 1024 });
+        for (const write of [...log.checkpoint(), ...log.checkpoint()]) {
+          bytes.set(write.bytes, whole.contentAt(2) + write.at);
+        }
+      },
+      { excludeSwap: true, excludePaths: paths },
+    );
+    assert.isNull(gate);
+    assert.lengthOf(excluded, 4);
+    for (const { bytes, kept } of excluded) {
+      assert.equal(bytes, 0);
+      assert.include(kept, 'the log of the volume is open');
+    }
+    assert.deepEqual(dropped(active), freeOf(DISK, STATE));
+  });
+
+  it('keeps what a shadow copy wants of it', async () => {
+    const blockIn = (name: string): number =>
+      Math.ceil((whole.contentAt(numberOf(name)) - startBytes) / VSS_BLOCK_BYTES);
+    const wanted = [blockIn('mail.pst')];
+    const at = blockIn('ledger.db') * VSS_BLOCK_BYTES;
+    const { excluded, active } = await excludedAfter((bytes) => {
+      const volumeBytes = Math.floor(lengthBytes / VSS_BLOCK_BYTES) * VSS_BLOCK_BYTES;
+      for (const overlay of shadowCopy({ at, volumeBytes, wanted }, startBytes)) {
+        bytes.set(overlay.bytes, overlay.at);
+      }
+    });
+    assert.include(excluded[0], { files: 3, kept: '16.0 KiB that something else needs' });
+    const block = [{ start: startBytes + wanted[0]! * VSS_BLOCK_BYTES, length: VSS_BLOCK_BYTES }];
+    assert.deepEqual(intersect(dropped(active), block), []);
+  });
+
+  it('keeps both of two names that differ in case alone', async () => {
+    const { excluded } = await excludedAfter((bytes) => renameTo(bytes, 'log-001.log', 'LOG-000.log'), {
+      excludePaths: ['\\Windows\\Logs\\log-000.log'],
+    });
+    assert.include(excluded[0], { bytes: 0, kept: '"log-000.log" is there in more than one case' });
+  });
+
+  it('follows no link to another place, and takes other reparse points for folders', async () => {
+    const reparseAs = (name: string, tag: number) => (bytes: Buffer) => {
+      const descriptor = whole.record(numberOf(name)).attributes.find(({ type }) => type === 0x50)!;
+      if (descriptor.kind !== 'resident') throw new Error('The descriptor is resident');
+      bytes.writeUInt32LE(0xc0, descriptor.at);
+      bytes.writeUInt32LE(tag, descriptor.valueAt);
+    };
+    const { excluded: ofLink } = await excludedAfter(reparseAs('bob', 0xa0000003));
+    assert.include(ofLink[0], { bytes: 0, kept: '"bob" is a link to another place' });
+    const { excluded: ofCloud } = await excludedAfter(reparseAs('bob', 0x9000001a));
+    assert.include(ofCloud[0], { files: 3, kept: null });
+    const { excluded: below } = await excludedAfter(reparseAs('Downloads', 0xa0000003));
+    assert.include(below[0], { files: 2, kept: null });
+  });
+
+  it('keeps a folder whose index cannot be read', async () => {
+    for (const [record, files] of [
+      ['Logs', 0],
+      ['Windows', 0],
+    ] as const) {
+      const { excluded } = await excludedAfter(
+        (bytes) => bytes.writeUInt32LE(0, whole.attributeAt(numberOf(record), 0x90) + 32),
+        { excludePaths: ['\\Windows\\Logs'] },
+      );
+      assert.equal(excluded[0]!.files, files);
+      assert.include(excluded[0]!.kept, 'cannot be read');
+    }
+  });
+
+  it('keeps what is past its bounds', async () => {
+    await using reader = readerOf(whole.bytes);
+    const bytes = volumeBytesOf(diskBytesOf(reader, signal), startBytes, lengthBytes);
+    const mft = await openMft({ bytes, boot: await readBootSector(bytes) });
+    const search = { mft, upper: await readUpperCase(mft), budget: { bytes: 2 ** 30 } };
+    const path = { text: '', label: null, names: ['Users', 'bob'] };
+    const target = await findTarget(search, { path, isSwap: false });
+    const limited = async (limits: Partial<typeof searchLimits>) =>
+      (await findFiles(search, [target], { ...searchLimits, ...limits }))[0]!;
+    assert.include(await limited({}), { files: 3, isCutShort: false });
+    assert.include(await limited({ names: 2 }), { isCutShort: true });
+    assert.include(await limited({ pieces: 1 }), { files: 1, isCutShort: true });
+    const poor = { ...search, budget: { bytes: -1 } };
+    const [none] = await findFiles(poor, [target]);
+    assert.isAtMost(none!.files, 3);
+    const logs = { ...path, names: ['Windows', 'Logs'] };
+    const tooMuch = await findTarget(
+      { ...search, budget: { bytes: 0 } },
+      { path: { ...logs, names: [...logs.names, 'x'] }, isSwap: false },
+    );
+    assert.include(tooMuch, { kind: 'none' });
   });
 
   /** In the record and in the index of the root directory alike. */
