@@ -253,7 +253,7 @@ describe('mapActiveBlocks over public disk images', function () {
     assert.lengthOf(disks, 19);
     for (const disk of disks) {
       const active = await mapImage(folder.file(disk));
-      assert.include(summary(active), 'LDM', disk);
+      assert.include(summary(active), 'LDM ldm-incomplete', disk);
       assert.equal(active.state, 'unfiltered', disk);
       assert.lengthOf(active.keep, 1, disk);
     }

@@ -24,7 +24,7 @@ const SECTOR_SIZES = [SECTOR_BYTES, 4096] as const;
 
 const rolesByGuid: ReadonlyMap<string, PartitionRole> = new Map([
   ['e3c9e316-0b5c-4db8-817d-f92df00215ae', 'reserved'],
-  ['5808c8aa-7e8f-42e0-85d2-e1e90434cfb3', 'LDM'],
+  ['5808c8aa-7e8f-42e0-85d2-e1e90434cfb3', 'LDM metadata'],
   ['af9bc60f-1431-4f62-bc68-3311714a69ad', 'LDM'],
   ['e75caf8f-f680-4cee-afa3-b001e56efc2d', 'Storage Spaces'],
   ['a19d880f-05fc-4d3b-a006-743f0f84911e', 'Linux RAID'],

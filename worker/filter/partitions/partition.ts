@@ -9,6 +9,7 @@ export type PartitionRole =
   | 'protective'
   | 'reserved'
   | 'LDM'
+  | 'LDM metadata'
   | 'Storage Spaces'
   | 'Linux RAID'
   | 'LVM2'

@@ -94,7 +94,7 @@ function layoutOf(
 ): DiskLayout {
   const sorted = [...partitions].sort((a, b) => a.startBytes - b.startBytes);
   const overlapping = findOverlaps(sorted);
-  const isDynamic = sorted.some(({ role }) => role === 'LDM');
+  const isDynamic = sorted.some(({ role }) => role === 'LDM' || role === 'LDM metadata');
   const outside = sorted.filter(({ startBytes }) => !disk.fits(startBytes, 1));
   const volumes = sorted
     .filter((partition) => !outside.includes(partition))
