@@ -8,9 +8,7 @@ import { type DiskReadPlan, planDiskRead, withoutBase } from '../../shared/domai
 import { type ExtentSet, coarsen, complement, totalLength, wholeOf } from '../../shared/domain/extent.ts';
 import { type ManifestDisk } from '../../shared/format/manifest.ts';
 import { type VmDisk } from '../../shared/vsphere/virtual-disk.ts';
-import { type ActiveBlocks, mapActiveBlocks } from '../filter/active-blocks.ts';
-import { type FilterOptions } from '../filter/file-system.ts';
-import { type BlockReader } from '../ports.ts';
+import { type ActiveBlocks } from '../filter/active-blocks.ts';
 import { type BasePoint } from './base-point.ts';
 import { type AskWindow, collectChangedAreas, isTrackingFailure, withRetries } from './changed-areas.ts';
 import { type DiskBase, decideDiskBase, fallbacksInARow } from './disk-base.ts';
@@ -21,11 +19,10 @@ const MAX_EXTENTS = 2 ** 18;
 
 export interface DiskMapInput {
   readonly disk: VmDisk;
-  readonly reader: BlockReader;
+  /** What its guest may need; undefined when all of it is to be read. */
+  readonly active: ActiveBlocks | undefined;
   /** Null for a full, or when there is no base. */
   readonly base: BasePoint | null;
-  readonly abm: boolean;
-  readonly filterOptions: FilterOptions;
   readonly cbt: boolean;
   /** QueryChangedDiskAreas of this disk and snapshot. */
   readonly ask: (changeId: string) => AskWindow;
@@ -53,10 +50,9 @@ type Tracked =
   | { readonly base: null; readonly knownZero: ExtentSet; readonly fallback: Fallback | null };
 
 export async function mapDisk(input: DiskMapInput): Promise<DiskMap> {
-  const { disk, reader, context } = input;
+  const { disk, active } = input;
   const { capacityBytes } = disk;
   const tracked = await readTracking(input);
-  const active = input.abm ? await mapActiveBlocks(reader, input.filterOptions, context.signal) : undefined;
   const keep = coarsen(active?.keep ?? wholeOf(capacityBytes), MAX_EXTENTS);
   const plan =
     tracked.base === null

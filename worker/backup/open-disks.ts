@@ -5,12 +5,13 @@ import { queryChangedDiskAreas } from '../../shared/vsphere/changed-disk-areas.t
 import { type VsphereSession } from '../../shared/vsphere/session.ts';
 import { type VmDisk, whyDiskNotInImage } from '../../shared/vsphere/virtual-disk.ts';
 import { type VmDetails } from '../../shared/vsphere/virtual-machine.ts';
+import { type ActiveBlocks, mapAllActiveBlocks } from '../filter/active-blocks.ts';
 import { filterOptionsOf } from '../filter/filter-options.ts';
 import { type BlockReader } from '../ports.ts';
 import { type TaskContext } from '../task-context.ts';
 import { openDisk } from '../transport/open-disk.ts';
 import { type BasePoint } from './base-point.ts';
-import { type DiskMap, mapDisk, nameOf } from './disk-map.ts';
+import { type DiskMap, type DiskMapInput, mapDisk, nameOf } from './disk-map.ts';
 
 export interface OpenedDisk {
   readonly disk: VmDisk;
@@ -58,22 +59,28 @@ export async function openDisks(
   stack: DisposeStack,
   context: TaskContext,
 ): Promise<readonly OpenedDisk[]> {
-  const inImage = input.disks.filter((disk) => whyDiskNotInImage(disk) === undefined);
+  const open: OpenDisk[] = [];
+  for (const disk of input.disks.filter((each) => whyDiskNotInImage(each) === undefined)) {
+    tellMapping(disk, context);
+    open.push({ disk, reader: stack.use(await openOne(disk, input, context)) });
+  }
+  const active = await mapActive(open, input, context);
   const opened: OpenedDisk[] = [];
-  for (const disk of inImage) {
-    context.report({ phase: 'map', what: nameOf(disk), doneBytes: 0, totalBytes: 0 });
-    opened.push(await openOne(disk, input, stack, context));
+  for (const [i, { disk, reader }] of open.entries()) {
+    tellMapping(disk, context);
+    opened.push({ disk, reader, map: await mapOne({ disk, active: active[i] }, input, context) });
   }
   return opened;
 }
 
-async function openOne(
-  disk: VmDisk,
-  input: OpenDisksInput,
-  stack: DisposeStack,
-  context: TaskContext,
-): Promise<OpenedDisk> {
-  const { spec, session, vm, snapshotMoref, base } = input;
+type OpenDisk = Omit<OpenedDisk, 'map'>;
+
+function tellMapping(disk: VmDisk, context: TaskContext): void {
+  context.report({ phase: 'map', what: nameOf(disk), doneBytes: 0, totalBytes: 0 });
+}
+
+async function openOne(disk: VmDisk, input: OpenDisksInput, context: TaskContext): Promise<BlockReader> {
+  const { spec, session, vm } = input;
   const { signal, clock, log } = context;
   const { reader } = await openDisk(
     {
@@ -87,21 +94,41 @@ async function openOne(
     },
     signal,
   );
-  stack.use(reader);
+  return reader;
+}
+
+/** What the guest may need of each disk, all disks together: a volume may reach over several. None when the job does not filter. */
+async function mapActive(
+  open: readonly OpenDisk[],
+  { spec }: OpenDisksInput,
+  context: TaskContext,
+): Promise<readonly ActiveBlocks[]> {
+  if (!spec.options.abm) return [];
+  const readers = open.map(({ reader }) => reader);
+  const onDisk = (index: number): void => {
+    const disk = open[index]?.disk;
+    if (disk !== undefined) tellMapping(disk, context);
+  };
+  return await mapAllActiveBlocks(readers, filterOptionsOf(spec.options), context.signal, onDisk);
+}
+
+async function mapOne(
+  { disk, active }: Pick<DiskMapInput, 'disk' | 'active'>,
+  { spec, session, vm, snapshotMoref, base }: OpenDisksInput,
+  context: TaskContext,
+): Promise<DiskMap> {
   const ask = (changeId: string) => (startOffset: number) =>
     queryChangedDiskAreas(
       session,
       { vmMoref: vm.moref, snapshotMoref, deviceKey: disk.key, startOffset, changeId },
-      signal,
+      context.signal,
     );
-  const { abm, cbt } = spec.options;
-  const filterOptions = filterOptionsOf(spec.options);
-  const map = await mapDisk({ disk, reader, base, abm, filterOptions, cbt, ask, context });
-  log.info('Disk mapped', {
+  const map = await mapDisk({ disk, active, base, cbt: spec.options.cbt, ask, context });
+  context.log.info('Disk mapped', {
     disk: disk.key,
     changedBytes: map.changedBytes,
     usedBytes: map.usedBytes,
     mapReadBytes: map.mapReadBytes,
   });
-  return { disk, reader, map };
+  return map;
 }
