@@ -40,6 +40,16 @@ describe('createBitmapScan', () => {
     );
   });
 
+  it('finds the same wherever a piece lies in memory', () => {
+    fc.assert(
+      fc.property(bitmaps, fc.integer({ min: 1, max: 3 }), ({ bytes, clusters, pieceWords }, offset) => {
+        const moved = new Uint8Array(bytes.length + offset).subarray(offset);
+        moved.set(bytes);
+        assert.deepEqual(scan(moved, clusters, pieceWords), scan(bytes, clusters, pieceWords));
+      }),
+    );
+  });
+
   it('keeps to its bound, names only free clusters and counts them all', () => {
     fc.assert(
       fc.property(bitmaps, fc.integer({ min: 1, max: 20 }), ({ bytes, clusters, pieceWords }, maxRuns) => {

@@ -9,7 +9,7 @@ import { type Extent, type ExtentSet } from '../../shared/domain/extent.ts';
 /** Runs held at most, about 20 MB. */
 const MAX_FREE_RUNS = 256 * 1024;
 const WORD_BITS = 32;
-const FULL_WORD = 0xffffffff;
+const FULL_WORD = -1;
 
 export interface FreeRuns {
   /** In units of the bitmap. */
@@ -42,46 +42,59 @@ export function scanClearBits(units: number, onRun: (start: number, end: number)
   let position = 0;
   let runStart = -1;
 
-  function toggle(unit: number): void {
-    if (runStart >= 0) onRun(runStart, unit);
-    runStart = runStart >= 0 ? -1 : unit;
-  }
-  function addMixed(word: number): void {
-    let bit = 0;
-    for (;;) {
-      const rest = (runStart >= 0 ? word : ~word) >>> bit;
-      if (rest === 0) return;
-      bit += trailingZeros(rest);
-      toggle(position + bit);
+  /** Whole words, all of units. Those that go on as the last one ended are most of any bitmap, and cost one comparison. */
+  function addWords(words: Int32Array): void {
+    let open = runStart;
+    for (let i = 0; i < words.length; i++) {
+      const unchanged = open < 0 ? FULL_WORD : 0;
+      while (words[i] === unchanged) i++;
+      if (i >= words.length) break;
+      // Bits that differ from the run under way: the lowest one ends it.
+      let rest = Number(words[i]) ^ unchanged;
+      const first = position + i * WORD_BITS;
+      while (rest !== 0) {
+        const bit = trailingZeros(rest);
+        if (open < 0) open = first + bit;
+        else {
+          onRun(open, first + bit);
+          open = -1;
+        }
+        rest = ~rest & (FULL_WORD << bit);
+      }
     }
-  }
-  function addWord(word: number): void {
-    if (word === 0 ? runStart < 0 : word === FULL_WORD && runStart >= 0) toggle(position);
-    else if (word !== 0 && word !== FULL_WORD) addMixed(word);
-    position += WORD_BITS;
+    runStart = open;
+    position += words.length * WORD_BITS;
   }
   return {
     add(bytes) {
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      for (let offset = 0; offset < bytes.length && position < units; offset += 4) {
-        const word = offset + 4 <= bytes.length ? view.getUint32(offset, true) : lastWord(bytes, offset);
-        addWord((word | bitsFrom(units - position)) >>> 0);
-      }
+      if (position >= units) return;
+      const whole = Math.min(bytes.length >>> 2, Math.floor((units - position) / WORD_BITS));
+      addWords(wordsOf(bytes, whole));
+      if (position >= units || 4 * whole >= bytes.length) return;
+      const last = lastWord(bytes, 4 * whole) | bitsFrom(units - position);
+      addWords(Int32Array.of(last));
     },
     finish() {
-      if (runStart >= 0) toggle(Math.min(position, units));
+      if (runStart >= 0) onRun(runStart, Math.min(position, units));
+      runStart = -1;
     },
   };
 }
 
 const trailingZeros = (value: number): number => 31 - Math.clz32(value & -value);
 
+/** The first `count` words of `bytes`, little endian as every machine that Node runs this on; copied where they lie at odd places. */
+function wordsOf(bytes: Uint8Array, count: number): Int32Array {
+  const source = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes.subarray(0, 4 * count));
+  return new Int32Array(source.buffer, source.byteOffset, count);
+}
+
 /** A mask of all bits from `bit` on: what lies past the end counts as in use. */
 const bitsFrom = (bit: number): number => (bit >= WORD_BITS ? 0 : FULL_WORD << bit);
 
 function lastWord(bytes: Uint8Array, offset: number): number {
   let word = FULL_WORD;
-  for (let i = offset; i < bytes.length; i++) {
+  for (let i = offset; i < Math.min(offset + 4, bytes.length); i++) {
     const shift = 8 * (i - offset);
     word = (word & ~(0xff << shift)) | ((bytes[i] ?? 0xff) << shift);
   }

@@ -17,4 +17,13 @@ describe('crc32c', () => {
   it('leaves the state as it is without bytes', () => {
     assert.equal(crc32c(0xdeadbeef, new Uint8Array()), 0xdeadbeef);
   });
+
+  it('gives the same in one piece as byte by byte, wherever it begins', () => {
+    const bytes = Uint8Array.from({ length: 100 }, (_, i) => (i * 37) & 0xff);
+    for (let from = 0; from < 9; from++) {
+      const part = bytes.subarray(from, 100 - 2 * from);
+      const slow = [...part].reduce((state, byte) => crc32c(state, Uint8Array.of(byte)), 0xffffffff);
+      assert.equal(crc32c(0xffffffff, part), slow);
+    }
+  });
 });

@@ -45,7 +45,6 @@ export async function readRootDirectory(
   for await (const entry of entriesOf(bytes, boot, runs)) {
     const type = entry.u8(0);
     if (type === 0) break;
-    if (type < 0x81 || type > 0x83) continue;
     if (found.has(type)) throw twice(type, entry);
     found.set(type, entry);
   }
@@ -71,6 +70,9 @@ function labelOf(entry: Fields | undefined): string | null {
   return length === 0 || length > MAX_LABEL ? null : entry.utf16(2, length);
 }
 
+/** The end, or an entry of the file system itself. */
+const isOwnType = (type: number): boolean => type === 0 || (type >= 0x81 && type <= 0x83);
+
 async function* entriesOf(
   bytes: VolumeBytes,
   { heapAt, clusterBytes }: BootRegion,
@@ -78,6 +80,7 @@ async function* entriesOf(
 ): AsyncGenerator<Fields> {
   for await (const { at, piece } of readRuns(bytes, { heapAt, clusterBytes }, runs)) {
     for (let offset = 0; offset < piece.length; offset += ENTRY_BYTES) {
+      if (!isOwnType(piece[offset] ?? 0)) continue;
       const entry = piece.subarray(offset, offset + ENTRY_BYTES);
       yield fieldsOf(entry, at + offset, complainOf('root directory'));
     }

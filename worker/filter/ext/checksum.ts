@@ -11,6 +11,7 @@ import { crc32c } from '../crc32c.ts';
 import { type Superblock } from './superblock.ts';
 
 const CHECKSUM_AT = 0x1e;
+const NO_CHECKSUM = new Uint8Array(2);
 
 const crc16Table = Uint16Array.from({ length: 256 }, (_, byte) => {
   let value = byte;
@@ -38,8 +39,8 @@ export function descriptorChecksum(
     case 'none':
       return null;
     case 'crc32c': {
-      const parts = [number, before, new Uint8Array(2), after];
-      return parts.reduce(crc32c, superblock.checksumSeed) & 0xffff;
+      const head = crc32c(crc32c(superblock.checksumSeed, number), before);
+      return crc32c(crc32c(head, NO_CHECKSUM), after) & 0xffff;
     }
     case 'crc16':
       return [superblock.uuid, number, before, after].reduce(crc16, 0xffff);

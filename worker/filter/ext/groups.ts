@@ -10,12 +10,12 @@
  * Source: docs/format/ext.md, section 4.
  */
 import { MiB } from '../../../shared/base/units.ts';
-import { fieldsOf } from '../fields.ts';
+import { type Fields, fieldsOf } from '../fields.ts';
 import { type Blocks } from './blocks.ts';
 import { descriptorChecksum } from './checksum.ts';
 import { descriptorBlock, descriptorBlocks, descriptorsPerBlock } from './geometry.ts';
 import { type Shape, type Superblock } from './superblock.ts';
-import { complainOf, extDamage } from './units.ts';
+import { complainOf } from './units.ts';
 
 export interface GroupDescriptor {
   readonly blockBitmap: number;
@@ -36,25 +36,25 @@ export const inodeTableBlocks = (shape: Shape): number =>
 export const hasWideDescriptors = (shape: Shape): boolean => shape.descriptorBytes >= WIDE_BYTES;
 
 /**
- * Decodes the descriptor of `group`, which lies at `at` on the disk; its checksum is not looked at.
+ * Decodes the descriptor at `from` of `fields`; its checksum is not looked at.
  * @throws AppError `FS_STRUCTURE_INVALID` when something lies outside the volume
  */
-function decodeDescriptor(bytes: Uint8Array, at: number, shape: Shape): GroupDescriptor {
-  const fields = fieldsOf(bytes, at, complainOf('group descriptor'));
+function decodeDescriptor(fields: Fields, from: number, shape: Shape): GroupDescriptor {
   const isWide = hasWideDescriptors(shape);
   const place = (offset: number, lengthBlocks: number): number => {
-    const block = fields.u32(offset) + (isWide ? fields.u32(offset + 32) : 0) * 2 ** 32;
+    const at = from + offset;
+    const block = fields.u32(at) + (isWide ? fields.u32(at + 32) : 0) * 2 ** 32;
     const isInside = block >= shape.firstBlock && lengthBlocks <= shape.blocks - block;
-    if (!isInside) throw fields.damage('it names a place outside the volume', offset);
+    if (!isInside) throw fields.damage('it names a place outside the volume', at);
     return block;
   };
   return {
     blockBitmap: place(0, 1),
     inodeBitmap: place(4, 1),
     inodeTable: place(8, inodeTableBlocks(shape)),
-    freeClusters: fields.u16(12) + (isWide ? fields.u16(44) << 16 : 0),
-    isUninitialised: shape.checksums !== 'none' && (fields.u16(18) & BLOCK_UNINIT) !== 0,
-    bitmapChecksum: (fields.u16(24) | (isWide ? fields.u16(56) << 16 : 0)) >>> 0,
+    freeClusters: fields.u16(from + 12) + (isWide ? fields.u16(from + 44) << 16 : 0),
+    isUninitialised: shape.checksums !== 'none' && (fields.u16(from + 18) & BLOCK_UNINIT) !== 0,
+    bitmapChecksum: (fields.u16(from + 24) | (isWide ? fields.u16(from + 56) << 16 : 0)) >>> 0,
   };
 }
 
@@ -65,8 +65,11 @@ export async function readDescriptor(blocks: Blocks, group: number): Promise<Gro
   const block = descriptorBlock(shape, Math.floor(group / perBlock));
   const offset = (group % perBlock) * shape.descriptorBytes;
   const bytes = await blocks.read(block, 1);
-  const own = bytes.subarray(offset, offset + shape.descriptorBytes);
-  return decodeDescriptor(own, blocks.placeOf(block) + offset, shape);
+  return decodeDescriptor(
+    fieldsOf(bytes, blocks.placeOf(block), complainOf('group descriptor')),
+    offset,
+    shape,
+  );
 }
 
 /**
@@ -86,12 +89,11 @@ export async function* readDescriptors(
     const count = adjacentBlocks(shape, index, total);
     const bytes = await blocks.read(first, count);
     const groups = Math.min(count * perBlock, shape.groups - index * perBlock);
+    const fields = fieldsOf(bytes, blocks.placeOf(first), complainOf('group descriptor'));
     yield Array.from({ length: groups }, (_, i) => {
       const offset = Math.floor(i / perBlock) * shape.blockBytes + (i % perBlock) * shape.descriptorBytes;
-      const own = bytes.subarray(offset, offset + shape.descriptorBytes);
-      const at = blocks.placeOf(first) + offset;
-      checkChecksum(superblock, index * perBlock + i, own, at);
-      return decodeDescriptor(own, at, shape);
+      checkChecksum(superblock, index * perBlock + i, fields, offset);
+      return decodeDescriptor(fields, offset, shape);
     });
     index += count;
   }
@@ -106,9 +108,8 @@ function adjacentBlocks(shape: Shape, index: number, total: number): number {
   return count;
 }
 
-function checkChecksum(superblock: Superblock, group: number, bytes: Uint8Array, at: number): void {
-  const wanted = descriptorChecksum(superblock, group, bytes);
-  if (wanted === null) return;
-  const stored = fieldsOf(bytes, at, complainOf('group descriptor')).u16(30);
-  if (stored !== wanted) throw extDamage('group descriptor', 'its checksum does not match', at + 30);
+function checkChecksum(superblock: Superblock, group: number, fields: Fields, from: number): void {
+  const wanted = descriptorChecksum(superblock, group, fields.slice(from, superblock.shape.descriptorBytes));
+  if (wanted === null || fields.u16(from + 30) === wanted) return;
+  throw fields.damage('its checksum does not match', from + 30);
 }
