@@ -37,7 +37,7 @@ import {
   type PasswordBody,
 } from '../shared/contract/device-keys.ts';
 import { type PinBody, type PruneBody, type PruneView } from '../shared/contract/retention.ts';
-import { type RebuildBody, type RebuildView } from '../shared/contract/rebuild.ts';
+import { type DeviceAdded, type RebuildBody, type RebuildView } from '../shared/contract/rebuild.ts';
 import { type RequestedType } from '../shared/domain/backup-type.ts';
 
 export interface ServerService {
@@ -54,7 +54,7 @@ export interface ServerService {
 
 export interface DeviceService {
   /** Registers the device in the folder, which is made ready when it is empty, and takes up what is on it: as `rebuild`. */
-  add(body: DeviceBody, signal?: AbortSignal): Promise<DeviceView>;
+  add(body: DeviceBody, signal?: AbortSignal): Promise<DeviceAdded>;
   list(): Promise<readonly DeviceView[]>;
   show(name: string): Promise<DeviceView>;
   /** Forgets the device; what is stored on it stays. @throws AppError `USAGE_CONFLICT`, `DEVICE_IN_USE` */

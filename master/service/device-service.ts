@@ -37,8 +37,8 @@ export function deviceService(context: ServiceContext): DeviceService {
       registry.setDevice(deviceId, device.streams);
       const record = deviceNamed(catalog, device.name);
       const options = { dryRun: false, withJobs: false };
-      await rebuildCatalog(context, [record], options, signal ?? AbortSignal.any([]));
-      return view(context, record);
+      const brought = await rebuildCatalog(context, [record], options, signal ?? AbortSignal.any([]));
+      return { ...(await view(context, record)), brought };
     },
     list: () => Promise.all(catalog.devices.list().map((device) => view(context, device))),
     show: async (name) => view(context, deviceNamed(catalog, name)),

@@ -18,8 +18,14 @@ export interface Findings {
   readonly points: Map<string, { readonly vm: string; readonly baseId: string | null }>;
   /** Old saveset → the one that stands for it. */
   readonly replaced: Map<string, string>;
-  /** The newest definition of each job. */
-  readonly jobs: Map<string, { readonly createdAt: string; readonly job: Readonly<Record<string, unknown>> }>;
+  /** The newest definition of each job, and the name that the device has here on which it lies. */
+  readonly jobs: Map<string, FoundJob>;
+}
+
+export interface FoundJob {
+  readonly createdAt: string;
+  readonly job: Readonly<Record<string, unknown>>;
+  readonly device: string;
 }
 
 export type RebuildContext = Pick<ServiceContext, 'catalog' | 'devices' | 'clock' | 'log'>;
@@ -68,8 +74,9 @@ function emptyReport(device: string): Report {
   return {
     device,
     offlineReason: null,
-    ...{ points: 0, added: 0, pins: 0, forgotten: 0, replaced: 0, damaged: 0 },
+    ...{ points: 0, added: 0, chains: 0, pins: 0, forgotten: 0, replaced: 0, damaged: 0 },
     damagedPoints: [],
+    warnings: [],
   };
 }
 
@@ -83,16 +90,19 @@ function note({ catalog }: RebuildContext, found: SoundSaveset, report: Report, 
   const { savesetId, manifest, pin } = found;
   report.points++;
   if (!isKnown(catalog.savesets.stateOf(savesetId))) report.added++;
+  if (manifest.base === null) report.chains++;
   if (pin !== undefined) report.pins++;
+  if (pin?.pinnedAt === null && report.warnings.length < MAX_REBUILD_LIST)
+    report.warnings.push(`the pin of point ${savesetId} cannot be read: it stays pinned`);
   findings.points.set(savesetId, { vm: manifest.vm.name, baseId: manifest.base?.savesetId ?? null });
   for (const oldId of manifest.standsFor) findings.replaced.set(oldId, savesetId);
-  noteJob(findings, manifest);
+  noteJob(findings, manifest, report.device);
 }
 
-function noteJob({ jobs }: Findings, { job, jobName, createdAt }: Manifest): void {
+function noteJob({ jobs }: Findings, { job, jobName, createdAt }: Manifest, device: string): void {
   const known = jobs.get(jobName);
   if (job !== null && (known === undefined || known.createdAt < createdAt))
-    jobs.set(jobName, { createdAt, job });
+    jobs.set(jobName, { createdAt, job, device });
 }
 
 /** One that was given up and is on the device all the same was brought back with a copy of the device. */

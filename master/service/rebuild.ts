@@ -10,7 +10,7 @@ import { type Job } from '../../shared/domain/job.ts';
 import { type DeviceRecord } from '../catalog/devices.ts';
 import { brokenChains } from '../jobs/broken-chains.ts';
 import { finishRemovals } from '../retention/removal.ts';
-import { type Findings, type RebuildContext, rebuildDevice } from './rebuild-device.ts';
+import { type Findings, type FoundJob, type RebuildContext, rebuildDevice } from './rebuild-device.ts';
 
 export interface RebuildOptions {
   /** Reads everything, and changes nothing. */
@@ -39,7 +39,7 @@ export async function rebuildCatalog(
       ...report,
       replaced: replaced.get(devices[i]?.deviceId ?? '') ?? 0,
     })),
-    jobs: withJobs ? restoreJobs(context, findings, dryRun) : [],
+    jobs: settleJobs(context, findings, { dryRun, withJobs }),
     broken: broken.length,
     brokenPoints: broken.slice(0, MAX_REBUILD_LIST),
   };
@@ -83,29 +83,50 @@ function brokenPoints(
   }));
 }
 
-function restoreJobs(context: RebuildContext, { jobs }: Findings, dryRun: boolean): RebuildView['jobs'] {
-  const { catalog } = context;
+function settleJobs(
+  context: RebuildContext,
+  { jobs }: Findings,
+  options: RebuildOptions,
+): RebuildView['jobs'] {
   return [...jobs]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, found]) => {
-      if (catalog.jobs.get(name) !== undefined) return { job: name, state: 'known', notes: [] };
-      try {
-        const job: Job = parse(jobBody, found.job, 'USAGE_INVALID', `the definition of job "${name}"`);
-        if (!dryRun) catalog.jobs.put(job);
-        return { job: name, state: 'restored', notes: needsOf(context, job) };
-      } catch (error) {
-        if (!isAppError(error)) throw error;
-        return { job: name, state: 'unusable', notes: [error.message] };
-      }
-    });
+    .map(([name, found]) => ({ job: name, ...settleJob(context, name, found, options) }));
 }
 
-/** What the devices do not hold: logins, and where other devices are. */
-function needsOf({ catalog }: RebuildContext, job: Job): string[] {
+function settleJob(
+  context: RebuildContext,
+  name: string,
+  found: FoundJob,
+  { dryRun, withJobs }: RebuildOptions,
+): Omit<RebuildView['jobs'][number], 'job'> {
+  const { catalog } = context;
+  const known = catalog.jobs.get(name);
+  if (known !== undefined) return { state: 'known', notes: needsOf(context, known, found) };
+  if (!withJobs) return { state: 'left', notes: [] };
+  try {
+    const job: Job = parse(jobBody, found.job, 'USAGE_INVALID', `the definition of job "${name}"`);
+    if (!dryRun) catalog.jobs.put(job);
+    return { state: 'restored', notes: needsOf(context, job, found) };
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    return { state: 'unusable', notes: [error.message] };
+  }
+}
+
+/** What the devices do not hold: logins, where other devices are, and what this one is called now. */
+function needsOf({ catalog }: RebuildContext, job: Job, { device: home }: FoundJob): string[] {
   const notes: string[] = [];
   if (catalog.servers.get(job.server) === undefined)
     notes.push(`add server "${job.server}" with "server add"`);
-  for (const device of job.devices)
-    if (catalog.devices.byName(device) === undefined) notes.push(`add device "${device}" with "device add"`);
+  const isThere = (name: string): boolean => catalog.devices.byName(name) !== undefined;
+  for (const device of job.devices.filter((name) => !isThere(name))) {
+    const away = `it names device "${device}", which is not here`;
+    const edit = (names: string): string => `"job edit ${job.name} --device ${names}"`;
+    notes.push(
+      job.devices.includes(home)
+        ? `${away}: "device add" it, or ${edit('…')} names others`
+        : `${away}; its points are on "${home}": ${edit([...job.devices.filter(isThere), home].join(' '))}`,
+    );
+  }
   return notes;
 }

@@ -34,7 +34,7 @@ import {
 } from './api.ts';
 import { verifyBody, verifyPlanView, verifyStarted } from './verification.ts';
 import { consolidateBody, consolidateView } from './consolidate.ts';
-import { rebuildBody, rebuildView } from './rebuild.ts';
+import { deviceAdded, rebuildBody, rebuildView } from './rebuild.ts';
 import { pinBody, pruneBody, pruneView } from './retention.ts';
 import { keyBody, keySlotView, keySlotsView, passwordBody } from './device-keys.ts';
 import { attemptId, id, objectName } from './schema.ts';
@@ -127,7 +127,7 @@ export const routes = {
   fingerprint: route('POST /v1/fingerprint', fingerprintView, { body: fingerprintBody }),
 
   listDevices: route('GET /v1/devices', z.array(deviceView)),
-  addDevice: route('POST /v1/devices', deviceView, { body: deviceBody, status: CREATED }),
+  addDevice: route('POST /v1/devices', deviceAdded, { body: deviceBody, status: CREATED }),
   showDevice: route('GET /v1/devices/:name', deviceView, { params: byName }),
   removeDevice: route('DELETE /v1/devices/:name', done, { params: byName }),
   checkDevice: route('POST /v1/devices/:name/check', runStarted, {

@@ -51,7 +51,7 @@ export async function readPin(device: PinPlace, savesetId: string): Promise<Pin 
     return { savesetId, pinnedAt, note: typeof note === 'string' ? note : openNote(device, savesetId, note) };
   } catch (error) {
     if (hasCode(error, 'REPO_OBJECT_MISSING')) return undefined;
-    if (!hasCode(error, 'FORMAT_INVALID', 'FORMAT_VERSION_UNKNOWN')) throw error;
+    if (!hasCode(error, 'FORMAT_INVALID', 'FORMAT_VERSION_UNKNOWN', 'REPO_READ_FAILED')) throw error;
     return { savesetId, pinnedAt: null, note: '' };
   }
 }

@@ -15,6 +15,7 @@ import {
   type TaskView,
   type VmView,
 } from '../../shared/contract/api.ts';
+import { type RebuildView } from '../../shared/contract/rebuild.ts';
 import { type VerifyPlanView, verifyStarted } from '../../shared/contract/verification.ts';
 import { type PruneView } from '../../shared/contract/retention.ts';
 import { GiB, MiB } from '../../shared/base/units.ts';
@@ -342,7 +343,8 @@ export function fakeCore(): FakeCore {
         if (body.path.endsWith('/locked') && body.password === undefined)
           throw new AppError('REPO_DEVICE_LOCKED', `Cannot use "${body.path}": it is encrypted`);
         core.devices.set(body.name, device);
-        return device;
+        const none: RebuildView = { dryRun: false, devices: [], jobs: [], broken: 0, brokenPoints: [] };
+        return { ...device, brought: body.path.endsWith('/used') ? aRebuild(false) : none };
       },
       list: async () => [...core.devices.values()],
       show: async (name) => found(core.devices, 'device', name),
@@ -482,19 +484,7 @@ export function fakeCore(): FakeCore {
     },
     async rebuild(body) {
       called('rebuild', body);
-      const device = { device: 'tape0', points: 3, added: 2, pins: 1, forgotten: 0, replaced: 0, damaged: 1 };
-      const damagedPoints = [{ savesetId: '5f3a00000000c001', reason: 'its manifest is damaged' }];
-      const notes = ['add server "vc1" with "server add"'];
-      return {
-        dryRun: body.dryRun ?? false,
-        devices: [{ ...device, offlineReason: null, damagedPoints }],
-        jobs: [
-          { job: 'nightly', state: 'restored', notes },
-          { job: 'weekly', state: 'known', notes: [] },
-        ],
-        broken: 3,
-        brokenPoints: [{ savesetId: '5f3a00000000c002', vm: 'db01', missing: '5f3a00000000c001' }],
-      };
+      return aRebuild(body.dryRun ?? false);
     },
     health: async (): Promise<HealthView> => ({
       version: '0.1.0',
@@ -507,3 +497,20 @@ export function fakeCore(): FakeCore {
   return Object.assign(core, { services });
 }
 /* eslint-enable @typescript-eslint/require-await */
+
+/** What rebuilding finds on a device that was in use. */
+function aRebuild(dryRun: boolean): RebuildView {
+  const counts = { points: 3, added: 2, chains: 2, pins: 1, forgotten: 0, replaced: 0, damaged: 1 };
+  const damagedPoints = [{ savesetId: '5f3a00000000c001', reason: 'its manifest is damaged' }];
+  const notes = ['add server "vc1" with "server add"'];
+  return {
+    dryRun,
+    devices: [{ device: 'tape0', ...counts, offlineReason: null, damagedPoints, warnings: ['odd pin'] }],
+    jobs: [
+      { job: 'nightly', state: 'restored', notes },
+      { job: 'weekly', state: 'known', notes: [] },
+    ],
+    broken: 3,
+    brokenPoints: [{ savesetId: '5f3a00000000c002', vm: 'db01', missing: '5f3a00000000c001' }],
+  };
+}

@@ -2,8 +2,8 @@
 import { type RebuildView } from '../../../shared/contract/rebuild.ts';
 import { routes } from '../../../shared/contract/routes.ts';
 import { EXIT_OK } from '../exit-codes.ts';
-import { plural } from '../format.ts';
 import { type CommonArgv } from '../options.ts';
+import { writeTakenUp } from '../taken-up.ts';
 import { callOnce, type Choose, type Session } from '../session.ts';
 
 const right = 'right' as const;
@@ -52,18 +52,6 @@ function writeRebuild({ output }: Session, view: RebuildView): void {
     ...[points, added, pins, forgotten, damaged].map(String),
   ]);
   output.table(columns, rows);
-  for (const { device, offlineReason, damagedPoints } of view.devices) {
-    if (offlineReason !== null) output.line(`device "${device}" was not read: ${offlineReason}`);
-    for (const { savesetId, reason } of damagedPoints) output.line(`damaged: ${savesetId}: ${reason}`);
-  }
-  for (const { job, state, notes } of view.jobs) {
-    if (state === 'known') continue;
-    output.line(`job "${job}" ${state === 'restored' ? 'restored' : 'cannot be restored'}`);
-    for (const note of notes) output.line(`  ${note}`);
-  }
-  for (const { savesetId, vm, missing } of view.brokenPoints)
-    output.line(`broken: ${savesetId} of ${vm} lacks saveset ${missing}`);
-  if (view.broken > view.brokenPoints.length)
-    output.line(`and ${plural(view.broken - view.brokenPoints.length, 'broken point')} more`);
+  writeTakenUp(output, view);
   if (view.dryRun) output.line('Nothing was changed');
 }

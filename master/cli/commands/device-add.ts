@@ -1,7 +1,7 @@
 /** `blockhouse device add`: a folder becomes a device, encrypted when it is new and that is wanted. */
 import path from 'node:path';
-import { type DeviceView } from '../../../shared/contract/api.ts';
 import { hasCode } from '../../../shared/base/errors.ts';
+import { type DeviceAdded } from '../../../shared/contract/rebuild.ts';
 import { routes } from '../../../shared/contract/routes.ts';
 import { EXIT_OK } from '../exit-codes.ts';
 import { plural } from '../format.ts';
@@ -13,6 +13,7 @@ import {
   newPassword,
   passwordOptions,
 } from '../password.ts';
+import { writeTakenUp } from '../taken-up.ts';
 import { callOnce, type Choose, type Session } from '../session.ts';
 
 export function addCommand(argv: CommonArgv, choose: Choose): CommonArgv {
@@ -63,17 +64,28 @@ async function addDevice(session: Session, args: AddArgs): Promise<number> {
     ? await newPassword(session, args, question)
     : await givenPassword(session, args);
   const device = await register(session, args, password);
-  session.output.result(device, () =>
+  session.output.result(device, () => {
     session.output.line(
       `Device "${device.name}" is registered: ${device.path}, ${plural(device.streams, 'stream')}` +
         (device.encrypted === true ? ', encrypted' : ''),
-    ),
-  );
+    );
+    writeBrought(session, device);
+  });
   return EXIT_OK;
 }
 
+/** Nothing of a device that is new. */
+function writeBrought({ output }: Session, { brought }: DeviceAdded): void {
+  for (const { points, chains, pins } of brought.devices) {
+    if (points === 0) continue;
+    const pinned = pins === 0 ? '' : `, ${plural(pins, 'pin')}`;
+    output.line(`It holds ${plural(points, 'restore point')} in ${plural(chains, 'chain')}${pinned}`);
+  }
+  writeTakenUp(output, brought);
+}
+
 /** Only the service sees whether the folder is an encrypted device already: then its password is asked for. */
-async function register(session: Session, args: AddArgs, password: string | undefined): Promise<DeviceView> {
+async function register(session: Session, args: AddArgs, password: string | undefined): Promise<DeviceAdded> {
   try {
     return await callOnce(session, routes.addDevice, { body: bodyOf(session, args, password) });
   } catch (error) {

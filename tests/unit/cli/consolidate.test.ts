@@ -53,6 +53,30 @@ describe('point consolidate and catalog rebuild', () => {
     assert.notInclude(stdout, 'weekly');
   });
 
+  it('tells of a device that is added what it brought, and of a new one nothing', async () => {
+    const used = await world.run(['device', 'add', 'tape0', '--path', '/backup/used']);
+    for (const line of [
+      'It holds 3 restore points in 2 chains, 1 pin',
+      'damaged: 5f3a00000000c001: its manifest is damaged',
+      'warning: odd pin',
+      'job "nightly" restored',
+    ])
+      assert.include(used.stdout, `${line}\n`);
+    const fresh = await world.run(['device', 'add', 'tape1', '--path', '/backup/new']);
+    assert.match(fresh.stdout, /^Device "tape1" is registered: .*\n$/);
+    const { services } = world.core;
+    const view = await services.rebuild({}, new AbortController().signal);
+    const note = 'it names device "old", which is not here';
+    const jobs = [
+      { job: 'weekly', state: 'known' as const, notes: [note] },
+      { job: 'yearly', state: 'left' as const, notes: [] },
+    ];
+    services.rebuild = () => Promise.resolve({ ...view, jobs });
+    const { stdout } = await world.run(['catalog', 'rebuild']);
+    assert.include(stdout, `job "weekly" is known already\n  ${note}\n`);
+    assert.include(stdout, 'job "yearly" is on the device and not here: "catalog rebuild" restores it\n');
+  });
+
   it('says of a device why it was not read, and of a job why it cannot be used', async () => {
     const view = await world.core.services.rebuild({}, new AbortController().signal);
     world.core.services.rebuild = () =>

@@ -1,5 +1,5 @@
 import { assert } from 'chai';
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { deviceStore } from '../../../../master/adapters/device-store.ts';
 import { Catalog } from '../../../../master/catalog/catalog.ts';
 import { DeviceKeys } from '../../../../master/device-keys.ts';
@@ -37,13 +37,8 @@ async function world() {
     catalog,
     device,
     path,
-    rebuild: (dryRun = false): Promise<RebuildView> =>
-      rebuildCatalog(
-        context,
-        catalog.devices.list(),
-        { dryRun, withJobs: true },
-        new AbortController().signal,
-      ),
+    rebuild: (dryRun = false, withJobs = true): Promise<RebuildView> =>
+      rebuildCatalog(context, catalog.devices.list(), { dryRun, withJobs }, new AbortController().signal),
     [Symbol.asyncDispose]: async () => {
       catalog[Symbol.dispose]();
       await folder[Symbol.asyncDispose]();
@@ -90,7 +85,10 @@ describe('rebuildCatalog', () => {
       {
         job: 'nightly',
         state: 'restored',
-        notes: ['add server "vc1" with "server add"', 'add device "tape1" with "device add"'],
+        notes: [
+          'add server "vc1" with "server add"',
+          'it names device "tape1", which is not here: "device add" it, or "job edit nightly --device …" names others',
+        ],
       },
     ]);
     assert.equal(state.catalog.jobs.get('nightly')?.maxParallelStreams, 4);
@@ -99,6 +97,39 @@ describe('rebuildCatalog', () => {
     const run = { kind: 'verify', job: null, requestedType: null, startedAt: 't', streamSetting: 1 } as const;
     assert.isAbove(state.catalog.runs.insert({ ...run, warnings: [] }), 41);
     assert.deepInclude((await state.rebuild()).devices[0], { points: 2, added: 0 });
+  });
+
+  it('says of a job that its device has another name here, whether the job is restored or known', async () => {
+    await using state = await world();
+    await addPoint(state.device, 1, undefined, { job: { ...job, devices: ['old'] } });
+    const note =
+      'it names device "old", which is not here; its points are on "tape0": "job edit nightly --device tape0"';
+    const served = { job: 'nightly', notes: ['add server "vc1" with "server add"', note] };
+    assert.deepEqual((await state.rebuild()).jobs, [{ ...served, state: 'restored' }]);
+    assert.deepEqual((await state.rebuild()).jobs, [{ ...served, state: 'known' }]);
+  });
+
+  it('tells of jobs that it leaves on the device', async () => {
+    await using state = await world();
+    await addPoint(state.device, 1);
+    const { jobs, devices } = await state.rebuild(false, false);
+    assert.deepEqual(jobs, [{ job: 'nightly', state: 'left', notes: [] }]);
+    assert.deepInclude(devices[0], { points: 1, chains: 1 });
+    assert.isUndefined(state.catalog.jobs.get('nightly'));
+  });
+
+  it('keeps a point as pinned whose pin cannot be read', async () => {
+    await using state = await world();
+    await addPoint(state.device, 1);
+    await addPoint(state.device, 2);
+    // reading a folder fails as a bad sector would
+    await mkdir(`${state.path}/savesets/${idOf(1)}/pin.json`);
+    await writeFile(`${state.path}/savesets/${idOf(2)}/pin.json`, '{');
+    const [device] = (await state.rebuild()).devices;
+    assert.deepInclude(device, { points: 2, pins: 2, damaged: 0 });
+    const warnings = [1, 2].map((no) => `the pin of point ${idOf(no)} cannot be read: it stays pinned`);
+    assert.sameMembers([...device!.warnings], warnings);
+    for (const no of [1, 2]) assert.equal(state.catalog.savesets.pinOf(idOf(no))?.note, '');
   });
 
   it('removes a point whose replacement is sealed, and moves what builds on it', async () => {
