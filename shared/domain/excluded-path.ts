@@ -42,7 +42,7 @@ function problemOf(label: string | null, path: string, names: readonly string[])
   if (names.length === 0) return 'it names all of a volume';
   const wrong = names.find((name) => !isPossible(name));
   if (wrong !== undefined) return `"${wrong}" is no name of a file or folder; there are no wildcards`;
-  if (names[0]?.toLowerCase() === 'system volume information') {
+  if (/^\\system volume information(?:\\|$)/i.test(path)) {
     return 'Windows keeps what other files need in that folder';
   }
   return null;
