@@ -31,7 +31,7 @@ export async function runCli(words: readonly string[], world: World): Promise<nu
     return await parsed.action(openSession(world, output, parsed.args.data));
   } catch (error) {
     const known = asAppError(error);
-    output.error(known);
+    if (output.json || known.facts['isTold'] !== true) output.error(known);
     return exitOfError(known);
   }
 }

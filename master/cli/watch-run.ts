@@ -1,4 +1,5 @@
 /** Waits for the end of a run with long polls, shows how it goes, and closes with its summary. */
+import { AppError } from '../../shared/base/errors.ts';
 import { type RunView } from '../../shared/contract/api.ts';
 import { routes } from '../../shared/contract/routes.ts';
 import { ApiClient } from './api-client.ts';
@@ -60,8 +61,10 @@ async function follow(
     return run;
   } catch (error) {
     progress.close();
-    if (session.signal.aborted) await whenAborted(api);
-    throw error;
+    if (!session.signal.aborted) throw error;
+    await whenAborted(api);
+    // what the person needs to know was said
+    throw new AppError('CANCELLED', 'The command was cancelled', { isTold: true }, error);
   } finally {
     progress.close();
   }

@@ -3,6 +3,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ENDPOINT_FILE } from '../../../shared/contract/api.ts';
 import { AppError } from '../../../shared/base/errors.ts';
+import { type WireError } from '../../../shared/contract/wire-error.ts';
 import { CliWorld } from '../../support/cli-world.ts';
 import { aRun, aTask, FINGERPRINT } from '../../support/fake-services.ts';
 
@@ -285,7 +286,15 @@ describe('the command line', () => {
     };
     const watch = await world.run(['run', 'watch', '12'], { signal: stop.signal });
     assert.equal(watch.code, 130);
-    assert.include(watch.stderr, 'blockhouse run cancel 12');
+    const told =
+      'Run 12 goes on. Watch it with "blockhouse run watch 12", end it with "blockhouse run cancel 12".\n';
+    assert.isTrue(watch.stderr.endsWith(told), watch.stderr);
+    assert.notInclude(watch.stderr, 'error:');
+    const json = await world.run(['run', 'watch', '12', '--json'], { signal: stop.signal });
+    assert.deepEqual(
+      [json.code, (JSON.parse(json.stderr) as { error: WireError }).error.code],
+      [130, 'CANCELLED'],
+    );
     assert.notInclude(world.core.calls.join(), 'cancel');
   });
 
