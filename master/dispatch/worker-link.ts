@@ -73,6 +73,9 @@ const known: ReadonlySet<string> = new Set([
   'outcome',
 ]);
 
+/** How a worker ends that was sent home. */
+const PLAIN_END = 'exit code 0';
+
 export class WorkerLink {
   readonly pid: number;
   readonly #options: LinkOptions;
@@ -82,6 +85,8 @@ export class WorkerLink {
   #heardAtMs: number;
   #greeted = false;
   #killedFor: AppError | undefined;
+  /** It was sent home. */
+  #isClosing = false;
   #requests: Promise<void> = Promise.resolve();
 
   constructor(options: LinkOptions) {
@@ -118,6 +123,7 @@ export class WorkerLink {
 
   /** Sends the worker home; one that does not go in time is ended. */
   close(): void {
+    this.#isClosing = true;
     this.#send({ type: 'close' });
     this.#within(
       this.#options.startMs,
@@ -236,7 +242,9 @@ export class WorkerLink {
     const code = this.#greeted ? 'WORKER_DIED' : 'WORKER_START_FAILED';
     const error =
       this.#killedFor ?? new AppError(code, `Worker ${this.pid} ended: ${how}`, { pid: this.pid, how });
-    this.#log.info('worker is gone', { how, code: error.code });
+    const isPlain = this.#isClosing && this.#killedFor === undefined && how === PLAIN_END;
+    if (isPlain) this.#log.info('worker has ended', { how });
+    else this.#log.info('worker is gone', { how, code: error.code });
     void this.#requests.then(() => this.#options.events.gone(error));
   }
 }

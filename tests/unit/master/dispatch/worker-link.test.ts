@@ -3,7 +3,7 @@ import { type LinkEvents, type LinkOptions, WorkerLink } from '../../../../maste
 import { type WorkerProcess } from '../../../../master/dispatch/ports.ts';
 import { AppError } from '../../../../shared/base/errors.ts';
 import { type Clock } from '../../../../shared/base/clock.ts';
-import { silentLog } from '../../../../shared/base/log.ts';
+import { type Log, silentLog } from '../../../../shared/base/log.ts';
 
 /** A clock whose time moves when the test says so. */
 class HandClock implements Clock {
@@ -53,6 +53,8 @@ function begin(
   const sent: Sent[] = [];
   const heard: string[] = [];
   let hear: (raw: unknown) => void = () => undefined;
+  const logged: string[] = [];
+  const log: Log = { ...silentLog, info: (message) => void logged.push(message), child: () => log };
   let exit: (how: string) => void = () => undefined;
   let killed = 0;
   const process: WorkerProcess = {
@@ -80,7 +82,7 @@ function begin(
     silenceMs: 1000,
     startMs: 500,
     clock,
-    log: silentLog,
+    log,
     events,
   });
   const say = async (raw: unknown): Promise<void> => {
@@ -88,7 +90,17 @@ function begin(
     await settle();
   };
   const hello = (protocol = 1): Promise<void> => say({ type: 'hello', protocol, version: '0', pid: 7 });
-  return { clock, sent, heard, link, say, hello, exit: (how: string) => exit(how), killed: () => killed };
+  return {
+    clock,
+    sent,
+    heard,
+    logged,
+    link,
+    say,
+    hello,
+    exit: (how: string) => exit(how),
+    killed: () => killed,
+  };
 }
 
 const outcome = (seq: number) => ({
@@ -241,6 +253,20 @@ describe('WorkerLink', () => {
       assert.deepEqual(heard, done ? [] : ['gone CANCELLED']);
     }
   });
+
+  for (const [what, isClosed, how, message] of [
+    ['a worker that was sent home', true, 'exit code 0', 'worker has ended'],
+    ['one that was sent home and failed', true, 'exit code 1', 'worker is gone'],
+    ['one that went by itself', false, 'exit code 0', 'worker is gone'],
+  ] as const) {
+    it(`logs of ${what}: ${message}`, async () => {
+      const { hello, link, exit, logged } = begin();
+      await hello();
+      if (isClosed) link.close();
+      exit(how);
+      assert.deepEqual(logged.slice(-1), [message]);
+    });
+  }
 
   it('is not alive any more when the process has ended, and says so once', async () => {
     const { hello, link, exit, heard } = begin();
