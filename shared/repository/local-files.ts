@@ -1,13 +1,18 @@
 /** Durable file operations under one root, with raw system errors. What must survive a power cut is synced here. */
-import { type FileHandle, link, lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder } from '../base/atomic-file.ts';
 import { systemCode } from '../base/errors.ts';
 
+/** Or not there, or in use. */
+const NOT_EMPTY = ['ENOTEMPTY', 'EEXIST', 'ENOENT', 'EBUSY', 'ENOTDIR'];
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
+/** Somebody would have to remove the folder so often, each time just between two calls. */
+const MAX_TRIES = 100;
+
 /** Makes a folder with its parents, each name synced into the folder above it. */
-export async function ensureFolder(folder: string): Promise<void> {
+async function ensureFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true });
   if (first === undefined) return;
   const top = path.dirname(first);
@@ -22,15 +27,33 @@ export async function ensureFolder(folder: string): Promise<void> {
  * system has no hard links by a rename after a look.
  */
 export async function publish(aside: string, file: string): Promise<void> {
-  await ensureFolder(path.dirname(file));
+  await inFolder(path.dirname(file), () => linkOrRename(aside, file));
+  await rm(aside, { force: true });
+  await syncFolder(path.dirname(file));
+}
+
+async function linkOrRename(aside: string, file: string): Promise<void> {
   try {
     await link(aside, file);
   } catch (error) {
     if (!NO_HARD_LINKS.includes(systemCode(error) ?? '')) throw error;
     await renameToNew(aside, file);
   }
-  await rm(aside, { force: true });
-  await syncFolder(path.dirname(file));
+}
+
+/**
+ * Makes a folder and then something in it. Between the two another program may remove the folder, which is empty then: it is made again,
+ * a bounded number of times, as `ENOENT` may also be the thing's own. Making it finds it and then misses it in the same way.
+ */
+export async function inFolder<T>(folder: string, make: () => Promise<T>): Promise<T> {
+  for (let left = MAX_TRIES; ; left--) {
+    try {
+      await ensureFolder(folder);
+      return await make();
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT' || left === 1) throw error;
+    }
+  }
 }
 
 /** Renames to a name that is not taken; of two at once the later wins, so it is only for where `link` is missing. */
@@ -70,4 +93,15 @@ export async function removeDurably(target: string): Promise<void> {
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
   }
+}
+
+/** Removes a folder, durably, if nothing is in it; the system looks and removes in one step. */
+export async function removeIfEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder);
+  } catch (error) {
+    if (NOT_EMPTY.includes(systemCode(error) ?? '')) return;
+    throw error;
+  }
+  await syncFolder(path.dirname(folder));
 }

@@ -10,7 +10,7 @@ import { invariant } from '../base/assert.ts';
 import { DirectFile } from '../base/direct-file.ts';
 import { isPageAligned } from '../base/page-memory.ts';
 import { systemCode } from '../base/errors.ts';
-import { ensureFolder, publish, readFully, removeDurably } from './local-files.ts';
+import { inFolder, publish, readFully, removeDurably, removeIfEmpty } from './local-files.ts';
 import { ASIDE_SUFFIX, checkAsideName, checkName, isAside, isName } from './object-name.ts';
 import { type ObjectEntry, type ObjectWriter, type Storage } from './storage.ts';
 import { existing, missing, readError, tooLarge, writeError } from './storage-errors.ts';
@@ -86,13 +86,8 @@ class LocalStorage implements Storage {
     const file = this.#path(checkName(name));
     if (await this.exists(name)) throw existing(this.location, name);
     try {
-      await ensureFolder(path.dirname(aside));
-      return new LocalWriter(await DirectFile.open(aside, 'create'), {
-        aside,
-        file,
-        name,
-        location: this.location,
-      });
+      const opened = await inFolder(path.dirname(aside), () => DirectFile.open(aside, 'create'));
+      return new LocalWriter(opened, { aside, file, name, location: this.location });
     } catch (error) {
       throw writeError(error, this.location, name);
     }
@@ -143,6 +138,14 @@ class LocalStorage implements Storage {
 
   async removeFolder(folder: string): Promise<void> {
     await this.#removeAt(checkName(folder));
+  }
+
+  async removeEmptyFolder(folder: string): Promise<void> {
+    try {
+      await removeIfEmpty(this.#path(checkName(folder)));
+    } catch (error) {
+      throw writeError(error, this.location, folder);
+    }
   }
 
   async freeBytes(): Promise<number> {

@@ -89,6 +89,12 @@ export class MemoryStorage implements Storage {
     return Promise.resolve();
   }
 
+  /** There are no folders without objects here. */
+  async removeEmptyFolder(folder: string): Promise<void> {
+    checkName(folder);
+    return Promise.resolve();
+  }
+
   async freeBytes(): Promise<number> {
     return Promise.resolve(ENDLESS_BYTES);
   }

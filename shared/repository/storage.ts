@@ -68,6 +68,8 @@ export interface Storage {
   removeAside(asideName: string): Promise<void>;
   /** Removes a folder with all that is in it, also what is being written. */
   removeFolder(folder: string): Promise<void>;
+  /** Removes a folder that nothing is in; any other one, and none, stays as it is. Objects may come into it at the same time. */
+  removeEmptyFolder(folder: string): Promise<void>;
   /** Space that may still be written. */
   freeBytes(): Promise<number>;
 }

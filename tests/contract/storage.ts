@@ -165,6 +165,44 @@ export function describeStorage(title: string, open: () => Promise<StorageUnderT
       await inTheMaking.abort();
     });
 
+    it('removes a folder that is empty, and no other one', async () => {
+      await storage.put('a/b/1', Buffer.from('1'));
+      await storage.removeEmptyFolder('a/b');
+      assert.equal(await storage.size('a/b/1'), 1);
+      await storage.remove('a/b/1');
+      for (let again = 0; again < 2; again++) await storage.removeEmptyFolder('a/b');
+      const folders: string[] = [];
+      for await (const folder of storage.listFolders('a')) folders.push(folder);
+      assert.deepEqual(folders, []);
+      await storage.put('a/b/1', Buffer.from('again'));
+      assert.equal(await storage.size('a/b/1'), 5);
+    });
+
+    it('puts objects into folders that are removed while they are empty', async function () {
+      this.timeout(30_000);
+      let isDone = false;
+      const remove = async (): Promise<void> => {
+        while (!isDone) {
+          await storage.removeEmptyFolder('packs/aa');
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      };
+      const put = async (): Promise<void> => {
+        for (let i = 0; i < 40; i++) {
+          await storage.put(`packs/aa/${i}`, Buffer.from('x'));
+          const writer = await storage.create(`packs/aa/w${i}`, `incoming/${i}.partial`);
+          await writer.append(Buffer.from('y'));
+          await writer.finish();
+          assert.isTrue(await storage.exists(`packs/aa/${i}`));
+          assert.isTrue(await storage.exists(`packs/aa/w${i}`));
+          await storage.remove(`packs/aa/${i}`);
+          await storage.remove(`packs/aa/w${i}`);
+        }
+        isDone = true;
+      };
+      await Promise.all([remove(), put()]).finally(() => (isDone = true));
+    });
+
     it('takes no name that leads out of it or hides', async () => {
       for (const name of [
         '../x',

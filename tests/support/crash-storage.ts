@@ -104,6 +104,10 @@ export class CrashStorage implements Storage {
     );
   }
 
+  async removeEmptyFolder(folder: string): Promise<void> {
+    await this.#change(() => this.#inner.removeEmptyFolder(folder));
+  }
+
   async freeBytes(): Promise<number> {
     this.#alive();
     return this.#inner.freeBytes();

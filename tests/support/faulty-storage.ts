@@ -121,6 +121,11 @@ export class FaultyStorage implements Storage {
     return this.#inner.removeFolder(folder);
   }
 
+  async removeEmptyFolder(folder: string): Promise<void> {
+    this.#check('removeFolder', folder);
+    return this.#inner.removeEmptyFolder(folder);
+  }
+
   async freeBytes(): Promise<number> {
     return this.#inner.freeBytes();
   }

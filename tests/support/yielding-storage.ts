@@ -98,6 +98,11 @@ export class YieldingStorage implements Storage {
     await this.#inner.removeFolder(folder);
   }
 
+  async removeEmptyFolder(folder: string): Promise<void> {
+    await this.#wait();
+    await this.#inner.removeEmptyFolder(folder);
+  }
+
   async freeBytes(): Promise<number> {
     return this.#inner.freeBytes();
   }

@@ -3,6 +3,7 @@
  * reclaiming goes on where one had to wait or was cut off.
  */
 import { randomBytes } from 'node:crypto';
+import path from 'node:path';
 import { isoTime } from '../../shared/base/clock.ts';
 import { hasCode } from '../../shared/base/errors.ts';
 import { MiB } from '../../shared/base/units.ts';
@@ -115,16 +116,19 @@ export async function finishSweep(
 ): Promise<{ readonly packs: number; readonly bytes: number }> {
   const { device, signal, progress } = context;
   const removed = { packs: 0, bytes: 0 };
+  const folders = new Set<string>();
   for (const [i, packId] of sweep.packs.entries()) {
     signal.throwIfAborted();
     if (isNeeded(packId)) continue;
     const bytes = await sizeOf(context, packId);
     if (bytes === undefined) continue;
     await device.storage.remove(packName(packId));
+    folders.add(path.posix.dirname(packName(packId)));
     removed.packs++;
     removed.bytes += bytes;
     progress('remove', `packs: ${i + 1} of ${sweep.packs.length}`, 0, 0);
   }
+  for (const folder of folders) await device.storage.removeEmptyFolder(folder);
   await device.storage.removeFolder(sweepFolder(sweep.sweepId));
   return removed;
 }

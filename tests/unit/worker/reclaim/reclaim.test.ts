@@ -66,6 +66,17 @@ describe('reclaim', () => {
     assert.deepEqual(await world.names('moved'), []);
   });
 
+  it('leaves no folder behind that no pack is in', async () => {
+    const first = await world.write(range(1, 7));
+    await world.write([50]);
+    await world.remove(first);
+    await world.reclaim();
+    const folders: string[] = [];
+    for await (const folder of world.device.storage.listFolders('packs')) folders.push(folder);
+    const expected = new Set((await world.packs()).map((packId) => packId.slice(0, 2)));
+    assert.sameMembers(folders, [...expected]);
+  });
+
   it('follows records that have moved before', async () => {
     const first = await world.write(range(1, 13));
     const second = await world.write([1, 2, 7, 8, 30]);
