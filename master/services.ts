@@ -24,6 +24,7 @@ import {
   type SelectionView,
   type ServerBody,
   type ServerTestView,
+  type ServerRemoval,
   type ServerView,
   type VmView,
 } from '../shared/contract/api.ts';
@@ -44,8 +45,14 @@ export interface ServerService {
   /** Proves that the login works before anything is kept. */
   add(body: ServerBody, signal: AbortSignal): Promise<ServerView>;
   list(): Promise<readonly ServerView[]>;
-  /** @throws AppError `USAGE_CONFLICT` while a job names it */
-  remove(name: string): Promise<void>;
+  /**
+   * Forgets it; what may stay behind on it is told.
+   * @throws AppError `USAGE_CONFLICT` while a job names it, a run works on it, or snapshots of ours may be on it and `force` is not given
+   */
+  remove(
+    name: string,
+    options?: { readonly force?: boolean; readonly dryRun?: boolean },
+  ): Promise<ServerRemoval>;
   test(name: string, signal: AbortSignal): Promise<ServerTestView>;
   /** What the server shows, and whether this host would trust it without a pin. */
   fingerprint(url: string, signal: AbortSignal): Promise<FingerprintView>;

@@ -18,10 +18,7 @@ export function registerRoutes(table: RouteTable, services: Services): void {
 function registerServers(table: RouteTable, { servers }: Services): void {
   table.on(routes.listServers, async () => [...(await servers.list())]);
   table.on(routes.addServer, ({ body }, signal) => servers.add(body, signal));
-  table.on(routes.removeServer, async ({ params }) => {
-    await servers.remove(params.name);
-    return {};
-  });
+  table.on(routes.removeServer, ({ params, query }) => servers.remove(params.name, query));
   table.on(routes.testServer, ({ params }, signal) => servers.test(params.name, signal));
   table.on(routes.listVms, async ({ params }, signal) => [...(await servers.vms(params.name, signal))]);
   table.on(routes.fingerprint, ({ body }, signal) => servers.fingerprint(body.url, signal));

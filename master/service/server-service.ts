@@ -1,15 +1,19 @@
 /** Servers: the logins of vCenter and ESXi hosts. */
+import { isoTime } from '../../shared/base/clock.ts';
 import { AppError } from '../../shared/base/errors.ts';
-import { type VmView, serverBody } from '../../shared/contract/api.ts';
+import { type ServerRemoval, type VmView, serverBody } from '../../shared/contract/api.ts';
 import { parse } from '../../shared/contract/schema.ts';
 import { type InventoryVm } from '../../shared/vsphere/inventory.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type ServerRecord } from '../catalog/servers.ts';
+import { type LedgerEntry } from '../catalog/snapshot-ledger.ts';
 import { type ServerService } from '../services.ts';
 import { type ServiceContext, serverAccess, serverNamed } from './context.ts';
 
+const SHOWN_SNAPSHOTS = 100;
+
 export function serverService(
-  context: Pick<ServiceContext, 'catalog' | 'secrets' | 'vsphere'>,
+  context: Pick<ServiceContext, 'catalog' | 'secrets' | 'vsphere' | 'clock' | 'log'>,
 ): ServerService {
   const { catalog, secrets, vsphere } = context;
   const access = (name: string) => serverAccess(catalog, secrets, name);
@@ -25,15 +29,19 @@ export function serverService(
       return view(server);
     },
     list: async () => Promise.resolve(catalog.servers.list().map(view)),
-    async remove(name) {
+    async remove(name, { force = false, dryRun = false } = {}) {
       serverNamed(catalog, name);
-      const job = catalog.jobs.list().find((candidate) => candidate.server === name);
+      const removal = removalOf(catalog, name);
+      if (dryRun) return removal;
+      const [job] = removal.jobs;
       if (job !== undefined) {
-        throw new AppError('USAGE_CONFLICT', `Cannot remove server "${name}": job "${job.name}" uses it`);
+        throw new AppError('USAGE_CONFLICT', `Cannot remove server "${name}": job "${job}" uses it`);
       }
-      refuseLeftSnapshots(catalog, name);
+      if (force) forgetSnapshots(context, name);
+      else refuseLeftSnapshots(catalog, name);
       catalog.servers.remove(name);
       await secrets.remove(name);
+      return { ...removal, removed: true };
     },
     async test(name, signal) {
       const { missingPrivileges, ...probe } = await vsphere.probe(access(name), signal);
@@ -47,16 +55,57 @@ export function serverService(
   };
 }
 
+const leftOn = (catalog: Catalog, name: string): readonly LedgerEntry[] =>
+  catalog.ledger.open().filter((entry) => entry.server === name);
+
+function removalOf(catalog: Catalog, name: string): ServerRemoval {
+  const left = leftOn(catalog, name);
+  const jobs = catalog.jobs.list().filter(({ server }) => server === name);
+  return {
+    removed: false,
+    left: left.slice(0, SHOWN_SNAPSHOTS).map((entry) => ({
+      vm: entry.vmName,
+      moref: entry.vmMoref,
+      snapshot: entry.snapshotName,
+    })),
+    leftCount: left.length,
+    jobs: jobs.map((job) => job.name),
+  };
+}
+
+/** Of a server that will never come back. The log keeps their names. */
+function forgetSnapshots(
+  { catalog, clock, log }: Pick<ServiceContext, 'catalog' | 'clock' | 'log'>,
+  name: string,
+): void {
+  const left = leftOn(catalog, name);
+  const open = new Set(catalog.runs.listOpen().map(({ runId }) => runId));
+  const live = left.find(({ runId }) => open.has(runId));
+  if (live !== undefined) {
+    const facts = { server: name, runId: live.runId };
+    throw new AppError(
+      'USAGE_CONFLICT',
+      `Cannot remove server "${name}": run ${live.runId} works on it`,
+      facts,
+    );
+  }
+  const at = isoTime(clock.nowMs());
+  for (const { snapshotName: snapshot, vmName: vm, vmMoref: moref } of left) {
+    log.warn('a snapshot is given up with its server', { server: name, vm, moref, snapshot });
+    catalog.ledger.removed(snapshot, at);
+  }
+}
+
 /** Without its login nobody could remove them any more. */
 function refuseLeftSnapshots(catalog: Catalog, name: string): void {
-  const open = catalog.ledger.open().filter((entry) => entry.server === name);
+  const open = leftOn(catalog, name);
   const [first] = open;
   if (first === undefined) return;
   const what = open.length === 1 ? 'a snapshot' : `${open.length} snapshots`;
   throw new AppError(
     'USAGE_CONFLICT',
     `Cannot remove server "${name}": the clean-up still has to remove ${what} of ours from it, such as ` +
-      `"${first.snapshotName}" of VM "${first.vmName}"; make the server reachable and wait until it is done`,
+      `"${first.snapshotName}" of VM "${first.vmName}"; make the server reachable and wait until it is done, or give them up with --force`,
     { server: name, snapshots: open.length },
   );
 }

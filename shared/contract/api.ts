@@ -66,6 +66,23 @@ export const serverView = z.object({
 });
 export type ServerView = z.output<typeof serverView>;
 
+export const serverRemovalQuery = z.object({
+  /** Also when snapshots of ours may stay on it for ever. */
+  force: z.stringbool().default(false),
+  /** Only say what would stay behind. */
+  dryRun: z.stringbool().default(false),
+});
+
+export const serverRemoval = z.object({
+  removed: z.boolean(),
+  /** Snapshots of ours that may still be there, and that nobody removes any more; the first ones. */
+  left: z.array(z.object({ vm: z.string(), moref: z.string(), snapshot: z.string() })),
+  leftCount: count,
+  /** Jobs that name it: they keep it. */
+  jobs: z.array(z.string()),
+});
+export type ServerRemoval = z.output<typeof serverRemoval>;
+
 export const serverTestView = z.object({
   name: z.string(),
   fullName: z.string(),

@@ -28,6 +28,8 @@ import {
   runView,
   selectionView,
   serverBody,
+  serverRemoval,
+  serverRemovalQuery,
   serverTestView,
   serverView,
   vmView,
@@ -121,7 +123,10 @@ export const routes = {
 
   listServers: route('GET /v1/servers', z.array(serverView)),
   addServer: route('POST /v1/servers', serverView, { body: serverBody, status: CREATED }),
-  removeServer: route('DELETE /v1/servers/:name', done, { params: byName }),
+  removeServer: route('DELETE /v1/servers/:name', serverRemoval, {
+    params: byName,
+    query: serverRemovalQuery,
+  }),
   testServer: route('POST /v1/servers/:name/test', serverTestView, { params: byName }),
   listVms: route('GET /v1/servers/:name/vms', z.array(vmView), { params: byName }),
   fingerprint: route('POST /v1/fingerprint', fingerprintView, { body: fingerprintBody }),

@@ -312,9 +312,12 @@ export function fakeCore(): FakeCore {
         return server;
       },
       list: async () => [...core.servers.values()],
-      async remove(name) {
+      async remove(name, { force = false, dryRun = false } = {}) {
         found(core.servers, 'server', name);
-        core.servers.delete(name);
+        called('servers.remove', { name, force, dryRun });
+        const left = [{ vm: 'db01', moref: 'vm-1', snapshot: 'blockhouse-7' }];
+        if (!dryRun) core.servers.delete(name);
+        return { removed: !dryRun, left, leftCount: 3, jobs: dryRun ? ['nightly'] : [] };
       },
       async test(name) {
         found(core.servers, 'server', name);

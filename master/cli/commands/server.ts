@@ -1,10 +1,12 @@
 /** `blockhouse server …`: the vCenter and ESXi servers. A password is read from a file, a variable or the terminal only. */
+import { type ServerRemoval } from '../../../shared/contract/api.ts';
 import { routes } from '../../../shared/contract/routes.ts';
 import { EXIT_FAILED, EXIT_OK } from '../exit-codes.ts';
 import { NOTHING } from '../format.ts';
 import { type CommonArgv, confirmed, datastorePaths, fingerprint, serverUrl, yesOption } from '../options.ts';
 import { findPassword, passwordOptions } from '../password.ts';
 import { choosePin } from '../server-access.ts';
+import { type Output } from '../output.ts';
 import { callOnce, type Choose, type Session } from '../session.ts';
 
 export function serverCommands(argv: CommonArgv, choose: Choose): CommonArgv {
@@ -156,13 +158,52 @@ function removeCommand(argv: CommonArgv, choose: Choose): CommonArgv {
     (command) =>
       yesOption(command)
         .positional('name', { type: 'string', demandOption: true, describe: 'Server to forget' })
-        .example('$0 server remove vc1 --yes', 'Its restore points stay'),
-    (args) =>
-      choose(async (session) => {
-        await confirmed(session, args.yes, `remove server "${args.name}"`);
-        const done = await callOnce(session, routes.removeServer, { params: { name: args.name } });
-        session.output.result(done, () => session.output.line(`Server "${args.name}" is removed`));
-        return EXIT_OK;
-      }),
+        .option('force', {
+          type: 'boolean',
+          default: false,
+          describe: 'Also when snapshots of ours may stay on it: for a server that never comes back',
+        })
+        .option('dry-run', { type: 'boolean', default: false, describe: 'Only say what would stay behind' })
+        .example('$0 server remove vc1 --yes', 'Its restore points stay')
+        .example('$0 server remove vc1 --force', 'Lists what nobody will remove any more, and asks'),
+    (args) => choose((session) => removeServer(session, args)),
   );
+}
+
+interface RemoveArgs {
+  readonly name: string;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  readonly yes: boolean;
+}
+
+async function removeServer(session: Session, { name, force, dryRun, yes }: RemoveArgs): Promise<number> {
+  const remove = (query: { force?: string; dryRun?: string }): Promise<ServerRemoval> =>
+    callOnce(session, routes.removeServer, { params: { name }, query });
+  if (force || dryRun) {
+    const removal = await remove({ dryRun: 'true' });
+    if (dryRun) {
+      session.output.result(removal, () => writeLeft(session.output, removal));
+      return EXIT_OK;
+    }
+    writeLeft(session.output, removal);
+  }
+  await confirmed(session, yes, `remove server "${name}"`);
+  const done = await remove(force ? { force: 'true' } : {});
+  session.output.result(done, () => session.output.line(`Server "${name}" is removed`));
+  return EXIT_OK;
+}
+
+function writeLeft(output: Output, { left, leftCount, jobs }: ServerRemoval): void {
+  for (const job of jobs) output.line(`Job "${job}" names it: it cannot be removed`);
+  if (leftCount === 0) {
+    output.line('No snapshot of ours is on it');
+    return;
+  }
+  output.line(
+    'Snapshots of ours that may be on it. Without the server here nobody removes them, and each grows',
+  );
+  output.line('with what its VM writes until somebody deletes it by hand:');
+  for (const { vm, moref, snapshot } of left) output.line(`  ${snapshot} of VM "${vm}" (${moref})`);
+  if (leftCount > left.length) output.line(`  and ${leftCount - left.length} more, which the log names`);
 }

@@ -178,6 +178,28 @@ describe('the command line', () => {
     assert.equal((await world.run([...remove, '--yes'])).code, 10);
   });
 
+  it('forces a server out only after saying what stays behind', async () => {
+    const add = ['server', 'add', 'vc9', '--url', 'https://vc9', '--user', 'u', '--password-env', 'PW'];
+    assert.equal((await world.run([...add, '--fingerprint', FINGERPRINT], { env: { PW: 'x' } })).code, 0);
+    world.core.calls.length = 0;
+    const asked = await world.run(['server', 'remove', 'vc9', '--force'], { typed: ['no'] });
+    assert.equal(asked.code, 130);
+    for (const line of [
+      /^Job "nightly" names it/m,
+      /^ {2}blockhouse-7 of VM "db01" \(vm-1\)$/m,
+      /^ {2}and 2 more/m,
+    ])
+      assert.match(asked.stdout, line);
+    assert.equal((await world.run(['server', 'remove', 'vc9', '--dry-run'])).code, 0);
+    assert.equal((await world.run(['server', 'remove', 'vc9', '--force', '--yes'])).code, 0);
+    const calls = world.core.calls.map((call) => call.replace('servers.remove ', ''));
+    const [look, force] = ['"force":false,"dryRun":true', '"force":true,"dryRun":false'];
+    assert.deepEqual(
+      calls,
+      [look, look, look, force].map((rest) => `{"name":"vc9",${rest}}`),
+    );
+  });
+
   it('defines, shows and edits a job; what is not named stays as it is', async () => {
     const options = [
       '--exclude',

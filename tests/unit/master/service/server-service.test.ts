@@ -4,7 +4,9 @@ import { Catalog } from '../../../../master/catalog/catalog.ts';
 import { Secrets } from '../../../../master/secrets.ts';
 import { serverService } from '../../../../master/service/server-service.ts';
 import { type ServerService } from '../../../../master/services.ts';
+import { systemClock } from '../../../../shared/base/clock.ts';
 import { AppError } from '../../../../shared/base/errors.ts';
+import { silentLog } from '../../../../shared/base/log.ts';
 import { type ServerAccess } from '../../../../shared/contract/ipc.ts';
 import { point, storePoints } from '../../../support/points.ts';
 import { type TempFolder, tempFolder } from '../../../support/temp.ts';
@@ -57,7 +59,10 @@ describe('serverService', () => {
       fingerprint: async (url) => Promise.resolve({ url } as never),
       remove: async () => Promise.resolve([]),
     };
-    servers = serverService({ catalog, secrets: await Secrets.open(folder.path), vsphere });
+    servers = serverService({
+      ...{ catalog, vsphere, clock: systemClock, log: silentLog },
+      secrets: await Secrets.open(folder.path),
+    });
   });
   afterEach(async () => {
     catalog[Symbol.dispose]();
@@ -119,6 +124,31 @@ describe('serverService', () => {
     assert.isEmpty(await servers.list());
     await rejectsCode('USAGE_NOT_FOUND', servers.remove('vc'));
     await rejectsCode('USAGE_NOT_FOUND', servers.test('vc', signal));
+  });
+
+  it('gives up what is left on a server that never comes back, when it is forced', async () => {
+    await servers.add(body, signal);
+    intend('s1');
+    intend('elsewhere', 'vc2');
+    const left = [{ vm: 'db01', moref: 'vm-1', snapshot: 's1' }];
+    const expected = { removed: false, left, leftCount: 1, jobs: [] };
+    assert.deepEqual(await servers.remove('vc', { dryRun: true }), expected);
+    assert.lengthOf(await servers.list(), 1);
+    assert.deepEqual(await servers.remove('vc', { force: true }), { ...expected, removed: true });
+    assert.isEmpty(await servers.list());
+    assert.deepEqual(
+      catalog.ledger.open().map(({ snapshotName }) => snapshotName),
+      ['elsewhere'],
+    );
+  });
+
+  it('does not give up the snapshot of a run that works on it', async () => {
+    await servers.add(body, signal);
+    const run = { kind: 'backup', job: null, requestedType: null, startedAt: 't', streamSetting: 1 } as const;
+    assert.equal(catalog.runs.insert({ ...run, warnings: [] }), 1);
+    intend('s1');
+    const error = await rejectsCode('USAGE_CONFLICT', servers.remove('vc', { force: true }));
+    assert.include(error.message, 'run 1 works on it');
   });
 
   const leftOver = [
