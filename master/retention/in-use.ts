@@ -5,6 +5,7 @@
  */
 import { type Catalog } from '../catalog/catalog.ts';
 import { type SavesetRecord } from '../catalog/saveset-rows.ts';
+import { chainOf } from '../jobs/chain.ts';
 
 export interface OpenUses {
   /** The run, by the id of the saveset that it reads. */
@@ -53,4 +54,18 @@ export function runUsing({ savesets }: Catalog, point: SavesetRecord): number | 
   const bases = [false, true].map((fullOnly) => savesets.newestPoint({ ...point, fullOnly })?.savesetId);
   if (!bases.includes(point.savesetId)) return undefined;
   return savesets.backupUses().find((use) => vmKey(use) === vmKey(point))?.runId;
+}
+
+/**
+ * The run that may read a saveset which is being removed, or undefined: one that was planned before another saveset came in its
+ * place. Its chain leads over that one now, so whoever reads the new one counts.
+ */
+export function runReading({ savesets }: Catalog, savesetId: string): number | undefined {
+  const current = savesets.currentId(savesetId);
+  const reads = (reader: string): boolean => {
+    const point = current === savesetId ? undefined : savesets.point(reader);
+    const links = point === undefined ? [] : chainOf(point, savesets.point).points;
+    return reader === savesetId || links.some((link) => link.savesetId === current);
+  };
+  return savesets.savesetUses().find((use) => reads(use.savesetId))?.runId;
 }

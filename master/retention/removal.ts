@@ -16,7 +16,7 @@ import { type Pin } from '../../shared/repository/pins.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type Removing } from '../catalog/removals.ts';
 import { deviceAccess } from '../dispatch/task-spec.ts';
-import { runUsing } from './in-use.ts';
+import { runReading, runUsing } from './in-use.ts';
 
 /** What removals need of devices. */
 export interface PointRemover {
@@ -85,13 +85,14 @@ function whyItStays(catalog: Catalog, { savesetId, verifiedAt }: Decided): strin
 
 /**
  * Finishes removals that a crash or a device that was away cut short, what builds on others first. What cannot be finished now
- * stays for the next time.
+ * stays for the next time, as does what is still read.
  */
 export async function finishRemovals(context: RemovalContext): Promise<void> {
   const { catalog, log } = context;
   const away = new Map<string, boolean>();
   for (const { savesetId, deviceId } of dependentsFirst(catalog.savesets.listRemoving())) {
     if (catalog.savesets.dependentOf(savesetId) !== undefined) continue;
+    if (runReading(catalog, savesetId) !== undefined) continue;
     if (!away.has(deviceId)) away.set(deviceId, await isAway(context, deviceId));
     if (away.get(deviceId) === true) continue;
     try {

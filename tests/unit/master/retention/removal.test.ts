@@ -10,6 +10,7 @@ import {
 import { systemClock } from '../../../../shared/base/clock.ts';
 import { AppError, hasCode } from '../../../../shared/base/errors.ts';
 import { silentLog } from '../../../../shared/base/log.ts';
+import { noBytes } from '../../../../shared/domain/task.ts';
 import { putPin } from '../../../../shared/repository/pins.ts';
 import { type MemoryStorage } from '../../../../shared/repository/storage-memory.ts';
 import { type FaultRule, FaultyStorage } from '../../../support/faulty-storage.ts';
@@ -189,5 +190,30 @@ describe('dependentsFirst', () => {
       { savesetId: 'b', baseId: 'a' },
     ];
     assert.isEmpty(dependentsFirst(ring));
+  });
+});
+
+describe('finishRemovals beside readers', () => {
+  it('leaves a point that was replaced, and what it builds on, to those who began to read it before', async () => {
+    await using state = await world();
+    const { catalog, context, storage } = state;
+    const [base, replaced, reader] = points as [SavesetRecord, SavesetRecord, SavesetRecord];
+    const run = { kind: 'verify', job: null, requestedType: null, startedAt: 't', streamSetting: 1 } as const;
+    const runId = catalog.runs.insert({ ...run, warnings: [] });
+    const { savesetId } = reader;
+    const place = { deviceId: DEVICE, group: savesetId };
+    const taskId = catalog.tasks.insert(runId, 'db01', { kind: 'verify', savesetId, place });
+    catalog.transact(() => {
+      catalog.savesets.replace(replaced.savesetId, lone.savesetId);
+      catalog.savesets.setRemoving(replaced.savesetId);
+    });
+    await finishRemovals(context);
+    assert.isTrue(sealedOn(storage).has(replaced.savesetId), 'it is read');
+    assert.equal(await removePoint(context, base), `needed by point ${replaced.savesetId}`);
+    const ended = { counters: noBytes, phases: {}, error: null, warnings: [], finishedAt: 't' } as const;
+    catalog.tasks.end(taskId, { ...ended, outcome: 'ok' });
+    await finishRemovals(context);
+    assert.isFalse(sealedOn(storage).has(replaced.savesetId));
+    assert.isUndefined(await removePoint(context, base));
   });
 });
