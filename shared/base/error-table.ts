@@ -201,6 +201,12 @@ export const errorTable = {
     422,
     'Look with `verify`, mend with `device repair`, or delete that point',
   ),
+  RECLAIM_NO_SORT_SPACE: row(
+    'never',
+    1,
+    507,
+    'Make space where the path says; on the device nothing has changed',
+  ),
   RECLAIM_TOO_DAMAGED: row('never', 14, 422, 'Run `device check`, then `device repair`'),
 
   CONSOLIDATE_NOT_NEEDED: row(

@@ -13,7 +13,7 @@ import { invariant } from '../base/assert.ts';
 import { MiB } from '../base/units.ts';
 import { readFully, writeAll } from './local-files.ts';
 
-const BUFFER_BYTES = 8 * MiB;
+export const SORT_BUFFER_BYTES = 8 * MiB;
 const FIRST_RECORDS = 1024;
 const FAN_IN = 64;
 const READ_BYTES = 128 * 1024;
@@ -50,7 +50,7 @@ export class ExternalSort implements AsyncDisposable {
   #isEnded = false;
 
   constructor(options: SortOptions) {
-    const { recordBytes, keyBytes, folder, bufferBytes = BUFFER_BYTES, fanIn = FAN_IN } = options;
+    const { recordBytes, keyBytes, folder, bufferBytes = SORT_BUFFER_BYTES, fanIn = FAN_IN } = options;
     this.#shape = { recordBytes, keyBytes };
     this.#folder = folder;
     this.#fanIn = Math.max(2, fanIn);

@@ -36,7 +36,7 @@ export class PointsReader {
   async readNew(take: (index: DiskIndex) => Promise<void>): Promise<void> {
     const { signal } = this.#context;
     for (let fresh = await this.#listNew(); fresh.length > 0; fresh = await this.#listNew()) {
-      await this.#measure();
+      this.#totalBytes = await this.indexBytes();
       for (const savesetId of fresh) {
         signal.throwIfAborted();
         await this.#readPoint(savesetId, take);
@@ -53,11 +53,13 @@ export class PointsReader {
     return fresh;
   }
 
-  async #measure(): Promise<void> {
-    this.#totalBytes = 0;
+  /** Bytes of all disk indexes that are there now. */
+  async indexBytes(): Promise<number> {
+    let sum = 0;
     for await (const { name, lengthBytes } of this.#context.device.storage.list(SAVESETS_FOLDER)) {
-      if (name.endsWith('.index')) this.#totalBytes += lengthBytes;
+      if (name.endsWith('.index')) sum += lengthBytes;
     }
+    return sum;
   }
 
   async #readPoint(savesetId: string, take: (index: DiskIndex) => Promise<void>): Promise<void> {

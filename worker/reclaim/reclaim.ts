@@ -9,7 +9,7 @@
  */
 import { AppError } from '../../shared/base/errors.ts';
 import { MAX_REPORT_LIST, type ReclaimReport } from '../../shared/contract/device-report.ts';
-import { type DiskIndex, refsOf } from '../../shared/format/disk-index.ts';
+import { type DiskIndex, REF_BYTES, refsOf } from '../../shared/format/disk-index.ts';
 import { listAttempts, readAttempt } from '../../shared/repository/attempts.ts';
 import { readDamageMarks } from '../../shared/repository/damage-marks.ts';
 import { type ExternalSort } from '../../shared/repository/external-sort.ts';
@@ -134,6 +134,7 @@ async function look(context: ReclaimContext): Promise<Found> {
 }
 
 async function mark(context: ReclaimContext, points: PointsReader, found: Found): Promise<Followed> {
+  await context.sorts.requireSpace(Math.floor((await points.indexBytes()) / REF_BYTES));
   const named = context.sorts.sort(placeShape);
   const row = new Uint8Array(PLACE_BYTES);
   await points.readNew(async (index) => {
