@@ -27,8 +27,9 @@ export async function openStream(
     : openLocalDevice(access));
   const { deviceId, gridBytes } = device.header;
   const pool = new CodePool({ threads, gridBytes, cipher: device.cipher });
-  const cache =
-    cacheFolder === undefined ? undefined : { file: lookupCacheFile(cacheFolder, deviceId), deviceId };
+  const cacheOf = (id: string) =>
+    cacheFolder === undefined ? undefined : { file: lookupCacheFile(cacheFolder, id), deviceId: id };
+  const cache = cacheOf(deviceId);
   let lookup: ChunkLookup | undefined;
   return {
     ...device,
@@ -38,6 +39,12 @@ export async function openStream(
     async lookup(signal) {
       lookup ??= await ChunkLookup.open(device, { signal, cache, log });
       return lookup;
+    },
+    async lookupElsewhere(other, signal) {
+      const found = await ChunkLookup.open(other, { signal, cache: cacheOf(other.header.deviceId), log });
+      // it is only asked from here on, so nothing is new in it later
+      await found.save();
+      return found;
     },
     forgetLookup() {
       lookup = undefined;

@@ -25,6 +25,8 @@ export interface OpenStream extends OpenDevice {
   /** What the device holds, read once per stream. A task that gives up packs must call `forgetLookup`. */
   lookup(signal: AbortSignal): Promise<ChunkLookup>;
   forgetLookup(): void;
+  /** What another device holds, read anew with each call, as far as it is not remembered in the state folder. */
+  lookupElsewhere(device: OpenDevice, signal: AbortSignal): Promise<ChunkLookup>;
   /** What was proven in the tasks of this run. */
   readonly proven: ProvenRecords;
 }

@@ -127,6 +127,7 @@ export class EngineWorld {
       access: { deviceId, name: 'tape0', path: device.storage.location, key: null },
       pool,
       lookup: async (until) => (lookup ??= await ChunkLookup.open(device, { signal: until, cache })),
+      lookupElsewhere: (other, until) => ChunkLookup.open(other, { signal: until }),
       forgetLookup: () => (lookup = undefined),
       proven: new ProvenRecords(),
     };

@@ -74,6 +74,7 @@ export function smallStream(device: OpenDevice): OpenStream {
     },
     pool: Object.create(CodePool.prototype) as CodePool,
     lookup: async (until) => (lookup ??= await ChunkLookup.open(device, { signal: until })),
+    lookupElsewhere: (other, until) => ChunkLookup.open(other, { signal: until }),
     forgetLookup: () => (lookup = undefined),
     proven: new ProvenRecords(),
   };

@@ -176,6 +176,7 @@ export function testContext(
       pool,
       proven: new ProvenRecords(),
       lookup: (until) => ChunkLookup.open(device, { signal: until }),
+      lookupElsewhere: (other, until) => ChunkLookup.open(other, { signal: until }),
       forgetLookup: () => undefined,
     },
     ledger: { intent: notHere, created: notHere, removed: notHere },

@@ -10,7 +10,7 @@ import { type ChainLink, type DeviceAccess } from '../../shared/contract/ipc.ts'
 import { type Extent } from '../../shared/domain/extent.ts';
 import { type Manifest, type ManifestDisk } from '../../shared/format/manifest.ts';
 import { segmentsOf } from '../../shared/format/segments.ts';
-import { ChunkLookup } from '../../shared/repository/chunk-lookup.ts';
+import { type ChunkLookup } from '../../shared/repository/chunk-lookup.ts';
 import { ChunkReader } from '../../shared/repository/chunk-reader.ts';
 import { type OpenDevice } from '../../shared/repository/device.ts';
 import { MovedPlaces } from '../../shared/repository/moved-places.ts';
@@ -183,7 +183,7 @@ async function openChainDevice(device: DeviceAccess, { stream, signal }: ChainCo
     return chainDevice(stream, stream, lookup);
   }
   const open = await openLocalDevice(device);
-  return chainDevice(open, stream, () => ChunkLookup.open(open, { signal }));
+  return chainDevice(open, stream, () => stream.lookupElsewhere(open, signal));
 }
 
 function chainDevice(
