@@ -1,4 +1,5 @@
 import { assert } from 'chai';
+import fc from 'fast-check';
 import { statSync } from 'node:fs';
 import { AppError } from '../../../../shared/base/errors.ts';
 import { KiB, MiB } from '../../../../shared/base/units.ts';
@@ -163,6 +164,23 @@ describe('filesOfLosses', () => {
     const { startBytes } = loadDisk('linux-ext4').states[0]!.volumes[0]!;
     const { volumes } = await filesOfLosses(diskBytesOf(reader, signal), [{ start: startBytes, length: 1 }]);
     assert.match(volumes[0]!.reason!, /not looked up in this file system: ext/);
+  });
+
+  it('answers whatever the MFT holds', async () => {
+    const wanted = [{ start: disk.volumeAt, length: disk.bytes.length - disk.volumeAt }];
+    const records = disk.recordAt(0);
+    const spoils = fc.array(fc.tuple(fc.nat(90 * KiB), fc.uint8Array({ minLength: 1, maxLength: 8 })), {
+      minLength: 1,
+      maxLength: 12,
+    });
+    await fc.assert(
+      fc.asyncProperty(spoils, async (overlays) => {
+        const placed = overlays.map(([at, bytes]) => ({ at: records + at, bytes }));
+        const { volumes } = await filesOfLosses(inMemory(disk, placed), wanted);
+        for (const { files } of volumes) assert.isAtMost(files.length, 100);
+      }),
+      { numRuns: 40 },
+    );
   });
 
   it('counts the files that it does not name', async () => {
