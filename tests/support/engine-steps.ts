@@ -168,6 +168,20 @@ const consolidate = stepOf('consolidate', which, async (world, no) => {
   await world.consolidate(point);
   return true;
 });
+/** The newest point made full on the device, and the day after it, which must know what that point left out. */
+const buildOn = stepOf(
+  'build on consolidated',
+  fc.record({ before: day, after: day }),
+  async (world, days) => {
+    const { name } = guestOf(world, days.after.guest);
+    await liveDay(world, { ...days.before, guest: days.after.guest });
+    const newest = world.newest(name);
+    if (newest?.baseId == null) return false;
+    await world.consolidate(newest);
+    await liveDay(world, days.after);
+    return true;
+  },
+);
 const amount = fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined });
 const prune = stepOf('prune', fc.record({ last: amount, daily: amount }), (world, policy) =>
   world.prune(policy),
@@ -216,6 +230,8 @@ export function engineSteps(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
     reclaim,
     bringBack,
     consolidate,
+    buildOn,
+    buildOn,
   ];
   const rare = [tracking, begin, settle, prune, remove, reopen, rebuild, mark];
   return fc.commands([...often, ...rare, breakOne, prove], { maxCommands, size: 'max' });
