@@ -1,27 +1,39 @@
 /** Looks at a disk as a backup would, and stores nothing. */
 import { totalLength } from '../../shared/domain/extent.ts';
 import { type DiskInspection, type InspectOrder } from '../../shared/contract/disk-inspection.ts';
-import { mapActiveBlocks } from '../filter/active-blocks.ts';
+import { type ActiveBlocks, mapActiveBlocks, mapAllActiveBlocks } from '../filter/active-blocks.ts';
 import { type FilterOptions } from '../filter/file-system.ts';
 import { type BlockReader } from '../ports.ts';
 import { openLocalImage } from '../transport/file/local-image.ts';
 import { pictureOf, regionsOf } from './picture.ts';
 
+/** Of one disk, without the name that it goes by. */
+type LookedAt = Omit<DiskInspection, 'file'>;
+
 /** @throws AppError as `openLocalImage` and its reader; the signal's reason; never for what the disk holds */
 export async function inspectDisk(order: InspectOrder, signal: AbortSignal): Promise<DiskInspection> {
   const { file, ...options } = order;
   await using reader = await openLocalImage(file, signal);
-  return { file, ...(await inspectReader(reader, options, signal)) };
+  return { file, ...lookedAt(await mapActiveBlocks(reader, options, signal), reader.capacityBytes) };
 }
 
-/** The disk behind `reader`, which stays open. @throws what the reader throws; the signal's reason */
-export async function inspectReader(
-  reader: BlockReader,
+/**
+ * The disks of one machine, in their order: a volume may reach over several. The readers stay open.
+ * @throws what the readers throw; the signal's reason
+ */
+export async function inspectReaders(
+  readers: readonly BlockReader[],
   options: FilterOptions,
   signal: AbortSignal,
-): Promise<Omit<DiskInspection, 'file'>> {
-  const { capacityBytes } = reader;
-  const active = await mapActiveBlocks(reader, options, signal);
+): Promise<readonly LookedAt[]> {
+  const all = await mapAllActiveBlocks(readers, options, signal);
+  return readers.flatMap(({ capacityBytes }, index) => {
+    const active = all[index];
+    return active === undefined ? [] : lookedAt(active, capacityBytes);
+  });
+}
+
+function lookedAt(active: ActiveBlocks, capacityBytes: number): LookedAt {
   const regions = regionsOf(active, capacityBytes);
   return {
     capacityBytes,

@@ -19,7 +19,7 @@ import { PhaseWatch } from '../phase-times.ts';
 import { type BlockReader } from '../ports.ts';
 import { type SourceContext, type TaskResult } from '../task-context.ts';
 import { openDisk } from '../transport/open-disk.ts';
-import { inspectReader } from './inspect-disk.ts';
+import { inspectReaders } from './inspect-disk.ts';
 import { ReportRoom } from './report-room.ts';
 
 interface Look {
@@ -97,19 +97,24 @@ async function inspectDisks(
 ): Promise<{ readonly disks: InspectedDisk[]; readonly warnings: readonly Warning[] }> {
   const { session, context } = look;
   const frozen = await readSnapshotDisks(session, snapshot.moref, context.signal);
+  const inImage = frozen.filter((disk) => whyDiskNotInImage(disk) === undefined);
+  await using readers = new DisposeStack();
+  const opened: BlockReader[] = [];
+  for (const disk of inImage) {
+    const reader = readers.use(await open(look, disk));
+    opened.push(reportingReads(reader, nameOf(disk), context));
+  }
+  const { dropShadowCopies } = look.spec;
+  const all = await inspectReaders(opened, { dropShadowCopies }, context.signal);
   const room = new ReportRoom();
   const disks: InspectedDisk[] = [];
   const warnings: Warning[] = [];
-  for (const disk of frozen.filter((each) => whyDiskNotInImage(each) === undefined)) {
-    await using readers = new DisposeStack();
-    const reader = readers.use(await open(look, disk));
-    const told = reportingReads(reader, nameOf(disk), context);
-    const { dropShadowCopies } = look.spec;
-    const found = await inspectReader(told, { dropShadowCopies }, context.signal);
-    disks.push({ key: disk.key, label: disk.label, transport: reader.transport, ...room.take(found) });
-    warnings.push(
-      ...found.warnings.map(({ code, message }) => ({ code, message: `${nameOf(disk)}: ${message}` })),
-    );
+  for (const [index, disk] of inImage.entries()) {
+    const [found, transport] = [all[index], opened[index]?.transport];
+    if (found === undefined || transport === undefined) continue;
+    disks.push({ key: disk.key, label: disk.label, transport, ...room.take(found) });
+    const name = nameOf(disk);
+    warnings.push(...found.warnings.map(({ code, message }) => ({ code, message: `${name}: ${message}` })));
   }
   return { disks, warnings };
 }

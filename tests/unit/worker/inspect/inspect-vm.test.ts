@@ -1,4 +1,5 @@
 import { assert } from 'chai';
+import { writeFile } from 'node:fs/promises';
 import { type InspectSpec, type TaskOutcome } from '../../../../shared/contract/ipc.ts';
 import { type VmInspection } from '../../../../shared/contract/vm-inspection.ts';
 import { diskSums } from '../../../../shared/contract/disk-inspection.ts';
@@ -6,6 +7,7 @@ import { volumeView } from '../../../../shared/contract/volume-view.ts';
 import { unpackPicture } from '../../../../shared/contract/packed-picture.ts';
 import { inspectDisk } from '../../../../worker/inspect/inspect-disk.ts';
 import { levelsOf } from '../../../../master/cli/disk-picture.ts';
+import { loadDynamicDisks, mapTogether } from '../../../support/ldm-group.ts';
 import { writeState } from '../../../support/fixtures.ts';
 import { LoopWorker } from '../../../support/loop-worker.ts';
 import { type TempFolder, tempFolder } from '../../../support/temp.ts';
@@ -22,6 +24,8 @@ describe('inspectVm', function () {
 
   before(async () => {
     temp = await tempFolder();
+    const dynamic = loadDynamicDisks().map(({ bytes }) => bytes);
+    for (const [i, bytes] of dynamic.entries()) await writeFile(temp.file(`ldm-${i}`), bytes);
     sim = await SimProcess.start({
       datastores: [{ name: 'ds1' }],
       hosts: [{ name: 'esx1' }],
@@ -33,6 +37,7 @@ describe('inspectVm', function () {
         },
         { name: 'apart', disks: [{ capacityBytes: MIB, mode: 'independent_persistent' }] },
         { name: 'bare', disks: [] },
+        { name: 'dynamic', disks: dynamic.map((_, i) => ({ path: temp.file(`ldm-${i}`) })) },
       ],
     });
   });
@@ -94,6 +99,17 @@ describe('inspectVm', function () {
     );
     assert.deepInclude(outcome.counters, { provisioned: sums.capacityBytes, skipped: sums.skippedBytes });
     assert.deepEqual(worker.ledger(), ['intent', 'created', 'removed']);
+  });
+
+  it('looks into volumes that reach over several disks', async () => {
+    const all = loadDynamicDisks().map(({ bytes }) => bytes);
+    const together = await mapTogether(all);
+    const { disks } = reportOf(await worker.work(await inspection('dynamic')));
+    assert.deepEqual(
+      disks.map(({ keptBytes }) => keptBytes),
+      together.map(({ usedBytes }) => usedBytes),
+    );
+    assert.isTrue(disks.every(({ skippedBytes }) => skippedBytes > 0));
   });
 
   it('tells how much it has read', async () => {
