@@ -77,3 +77,49 @@ export function assemble({ kind, plexes }: MadeVolume, disks: readonly Uint8Arra
 function cut(disks: readonly Uint8Array[], disk: number, first: number, sectors: number): Buffer {
   return Buffer.from(disks[disk]!.subarray(first * SECTOR, (first + sectors) * SECTOR));
 }
+
+/** First sector of the database of each disk. */
+const DATABASES = [30720, 34816, 34] as const;
+const CONFIGURATION = 17;
+
+/** Byte of a disk at `offset` of a sector of its database. */
+export const inDatabase = (disk: number, sector: number, offset = 0): number =>
+  (DATABASES[disk]! + sector) * SECTOR + offset;
+
+/** Byte of a disk at `offset` of its configuration. */
+export const inConfiguration = (disk: number, offset = 0): number => inDatabase(disk, CONFIGURATION, offset);
+
+/** Copies of all disks, changed. */
+export function withChange(change: (disks: Buffer[]) => void): Buffer[] {
+  const disks = loadDynamicDisks().map(({ bytes }) => bytes);
+  change(disks);
+  return disks;
+}
+
+/** Offset in the configuration and what is to stand there. */
+export type Edit = readonly [number, readonly number[] | string];
+
+/** The same changes to the configuration of every disk. */
+export function withConfiguration(...edits: readonly Edit[]): Buffer[] {
+  return withChange((disks) => {
+    for (const [i, disk] of disks.entries()) {
+      for (const [offset, bytes] of edits) copyText(bytes, disk, inConfiguration(i, offset));
+    }
+  });
+}
+
+/** Writes bytes, or a text one byte a character. */
+export function copyText(bytes: readonly number[] | string, disk: Buffer, at: number): void {
+  const written = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : Buffer.from(bytes);
+  written.copy(disk, at);
+}
+
+/** Makes the checksum of a private header or table of contents true again. */
+export function sumUp(disk: Buffer, at: number): void {
+  const sector = disk.subarray(at, at + SECTOR);
+  sector.writeUInt32BE(0, 8);
+  sector.writeUInt32BE(
+    sector.reduce((sum, byte) => sum + byte, 0),
+    8,
+  );
+}
