@@ -122,7 +122,11 @@ const cases: readonly Case[] = [
     gate: 'lvm-incomplete',
     disk: edited('flags = []\npe_start', 'flags = ["MISSING"]\npe_start'),
   },
-  { name: 'no metadata', gate: 'lvm-incomplete', disk: () => put(lvmDisk(null)) },
+  {
+    name: 'metadata that is kept elsewhere',
+    gate: 'lvm-incomplete',
+    disk: () => put(lvmDisk(null, { isIgnored: true })),
+  },
   {
     name: 'metadata of other disks',
     gate: 'lvm-incomplete',
@@ -183,4 +187,17 @@ describe('mapActiveBlocks over LVM2, gate by gate', () => {
       assert.isNotEmpty(active.warnings);
     });
   }
+});
+
+describe('mapActiveBlocks over a physical volume that is in no group', () => {
+  it('keeps it and says so, without a warning at every run', async () => {
+    const bytes = put(lvmDisk(null));
+    const { volumes, usedBytes, warnings } = await map(bytes);
+    assert.deepInclude(volumes[0], {
+      fileSystem: 'LVM2',
+      gate: 'not-filtered',
+      reason: 'The physical volume is in no volume group yet',
+    });
+    assert.deepEqual([usedBytes, warnings.length], [bytes.length, 0]);
+  });
 });

@@ -14,6 +14,8 @@ export interface LvmParts {
   /** In its place in the ring; the text is wrapped where it reaches the end. */
   readonly textAt?: number;
   readonly uuid?: string;
+  /** The area says that metadata are to be looked for elsewhere. */
+  readonly isIgnored?: boolean;
 }
 
 /** A logical volume of segments `[physical volume, first extent, extents]`. */
@@ -56,7 +58,7 @@ export function groupText(logical: string, parts: GroupParts = {}): string {
 /** The whole disk; `text` null leaves the metadata area empty. */
 export function lvmDisk(
   text: string | null,
-  { extents = 16, textAt = 512, uuid = UUIDS[0] }: LvmParts = {},
+  { extents = 16, textAt = 512, uuid = UUIDS[0], isIgnored = false }: LvmParts = {},
 ): Buffer {
   const disk = Buffer.alloc(FIRST_EXTENT + extents * EXTENT + 4096);
   const label = disk.subarray(512, 1024);
@@ -75,6 +77,7 @@ export function lvmDisk(
   area.writeUInt32LE(1, 20);
   area.writeBigUInt64LE(4096n, 24);
   area.writeBigUInt64LE(BigInt(area.length), 32);
+  if (isIgnored) area.writeUInt32LE(1, 60);
   if (text !== null) {
     const bytes = Buffer.from(`${text}\0`, 'latin1');
     area.writeBigUInt64LE(BigInt(textAt), 40);

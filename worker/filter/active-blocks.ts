@@ -9,6 +9,7 @@
  */
 import { invariant } from '../../shared/base/assert.ts';
 import { type ExtentSet, complement, normalize, subtract, totalLength } from '../../shared/domain/extent.ts';
+import { NOT_FILTERED } from '../../shared/contract/volume-view.ts';
 import { type BlockReader } from '../ports.ts';
 import { type DiskBytes, diskBytesOf } from './disk-bytes.ts';
 import { type MappedDisk, examineDynamicDisks } from './dynamic-disks.ts';
@@ -141,7 +142,7 @@ async function examineLvm(
   const examined = physical.map(({ bytes, group, gate, reason }): Examined => {
     const place = wholePlace(bytes);
     const findings = { ...nothingFound(LVM), label: group, gate, reason };
-    if (gate !== null) return keepWhole(place, findings);
+    if (gate !== null && gate !== NOT_FILTERED) return keepWhole(place, findings);
     const report = { ...placeOf(place), ...findings, skippedBytes: 0 };
     return { report, free: [], isLookedInto: false, warnings: [] };
   });

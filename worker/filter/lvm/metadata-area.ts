@@ -25,11 +25,14 @@ export interface MetadataText {
   readonly at: number;
 }
 
+/** Without a text: nothing was ever committed to the area, or what was is to be looked for elsewhere. */
+export type NoText = 'blank' | 'ignored';
+
 /**
- * Reads the committed text of `area`, or null when it holds none.
+ * Reads the committed text of `area`.
  * @throws AppError `FS_STRUCTURE_INVALID` for a header or a text that cannot be
  */
-export async function readMetadataText(bytes: VolumeBytes, area: Area): Promise<MetadataText | null> {
+export async function readMetadataText(bytes: VolumeBytes, area: Area): Promise<MetadataText | NoText> {
   const header = new Uint8Array(HEADER_BYTES);
   await bytes.readInto(area.start, header);
   const at = bytes.startBytes + area.start;
@@ -46,7 +49,8 @@ export async function readMetadataText(bytes: VolumeBytes, area: Area): Promise<
   }
   const offset = fields.u64(40);
   const length = fields.u64(48);
-  if (offset === 0 || (fields.u32(60) & IGNORED) !== 0) return null;
+  if ((fields.u32(60) & IGNORED) !== 0) return 'ignored';
+  if (offset === 0) return 'blank';
   const isPossible = offset >= HEADER_BYTES && offset < lengthOfArea && length <= lengthOfArea - HEADER_BYTES;
   if (!isPossible || length > MAX_TEXT_BYTES) throw fields.damage('its text has no possible place', 40);
   const text = new Uint8Array(length);

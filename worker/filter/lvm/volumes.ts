@@ -7,6 +7,7 @@
  * Source: docs/format/linux.md, section 2.
  */
 import { type Extent, normalize, totalLength } from '../../../shared/domain/extent.ts';
+import { NOT_FILTERED } from '../../../shared/contract/volume-view.ts';
 import { gateOf } from '../gate.ts';
 import { type VolumeBytes } from '../volume-bytes.ts';
 import { type Piece, type VolumeGroup, decodeGroup } from './group.ts';
@@ -47,6 +48,8 @@ interface Member {
   readonly label: PhysicalLabel;
   /** The newest metadata on it; null when it has none. */
   readonly group: VolumeGroup | null;
+  /** It has room for metadata, and none was ever there: nobody has put it into a group. */
+  readonly isBlank: boolean;
 }
 
 /** Looks into all physical volumes of a disk; what they hold is never thrown. */
@@ -74,7 +77,9 @@ export async function findLogicalVolumes(volumes: readonly VolumeBytes[]): Promi
       for (const { bytes } of own) found.set(bytes, findingsOf(bytes, group.name, error));
     }
   }
-  return { physical: volumes.map((bytes) => found.get(bytes) ?? withoutGroup(bytes)), logical };
+  for (const { bytes, isBlank } of members)
+    if (!found.has(bytes)) found.set(bytes, withoutGroup(bytes, isBlank));
+  return { physical: volumes.flatMap((bytes) => found.get(bytes) ?? []), logical };
 }
 
 function findingsOf(bytes: VolumeBytes, group: string | null, error: unknown): PhysicalFindings {
@@ -83,7 +88,12 @@ function findingsOf(bytes: VolumeBytes, group: string | null, error: unknown): P
   return { bytes, group, ...closed };
 }
 
-function withoutGroup(bytes: VolumeBytes): PhysicalFindings {
+/** One that waits to be put into a group is nothing to warn of. */
+function withoutGroup(bytes: VolumeBytes, isBlank: boolean): PhysicalFindings {
+  if (isBlank) {
+    const reason = 'The physical volume is in no volume group yet';
+    return { bytes, group: null, gate: NOT_FILTERED, reason };
+  }
   const reason = 'The physical volume belongs to no volume group that this disk describes';
   return { bytes, group: null, gate: 'lvm-incomplete', reason };
 }
@@ -93,13 +103,15 @@ async function readMember(bytes: VolumeBytes): Promise<Member> {
   await bytes.readInto(0, head);
   const label = decodeLabel(head, bytes.startBytes);
   let group: VolumeGroup | null = null;
+  let isBlank = label.metadataAreas.length > 0;
   for (const area of label.metadataAreas) {
     const text = await readMetadataText(bytes, area);
-    if (text === null) continue;
+    isBlank &&= text === 'blank';
+    if (typeof text === 'string') continue;
     const decoded = decodeGroup(parseText(text.text, text.at), text.at);
     if (group === null || decoded.sequence > group.sequence) group = decoded;
   }
-  return { bytes, label, group };
+  return { bytes, label, group, isBlank };
 }
 
 const isOf = (group: VolumeGroup, { label }: Member): boolean =>
