@@ -2,7 +2,7 @@
 # Installs the programs that tests compare with, on Debian and as root. Elsewhere it says so, and those tests are skipped.
 set -eu
 
-packages='ntfs-3g partclone sleuthkit qemu-utils e2fsprogs lvm2 xfsprogs exfatprogs gdisk fdisk libxml2-utils python3-lxml python3-libvshadow xz-utils zstd'
+packages='ntfs-3g partclone sleuthkit qemu-utils e2fsprogs lvm2 ldmtool xfsprogs exfatprogs gdisk fdisk libxml2-utils python3-lxml python3-libvshadow xz-utils zstd'
 
 missing=''
 for package in $packages; do

@@ -5,6 +5,7 @@ import { assert } from 'chai';
 import { complement, covers, intersect, totalLength } from '../../shared/domain/extent.ts';
 import { type ActiveBlocks } from '../../worker/filter/active-blocks.ts';
 import { type VolumeReport } from '../../worker/filter/examine-volume.ts';
+import { damageIn } from '../support/byte-damage.ts';
 import {
   type Edit,
   SECTOR,
@@ -12,6 +13,7 @@ import {
   copyText,
   inConfiguration,
   inDatabase,
+  loadDynamicDisks,
   loadGroup,
   mapTogether,
   sumUp,
@@ -325,6 +327,22 @@ describe('mapAllActiveBlocks over a disk group that is not as it should be', () 
       );
     });
   }
+});
+
+describe('mapAllActiveBlocks over a damaged configuration', () => {
+  const runs = Number(process.env['BLOCKHOUSE_LDM_RUNS'] ?? 20);
+  const unneeded = loadDynamicDisks().map((disk) => disk.unneeded);
+
+  it(`drops no more than it may when all copies are damaged alike (${runs} seeds)`, async () => {
+    for (let seed = 1; seed <= runs; seed++) {
+      const damage = damageIn([{ at: 0, lengthBytes: 32 * 128 }], seed);
+      const disks = withConfiguration(...damage.map(({ at, bytes }): Edit => [at, [...bytes]]));
+      const dropped = droppedOf(await mapTogether(disks), disks);
+      for (const [i, extents] of dropped.entries()) {
+        assert.deepEqual(intersect(extents, unneeded[i]!), extents, `disk ${i + 1}, seed ${seed}`);
+      }
+    }
+  });
 });
 
 describe('mapAllActiveBlocks over what is there twice', () => {

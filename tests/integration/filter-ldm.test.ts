@@ -143,6 +143,27 @@ describe('mapAllActiveBlocks over the committed disk group', function () {
     assert.equal(wrong, -1);
   });
 
+  it('finds each volume where ldmtool finds it', async function () {
+    if (!hasProgram('ldmtool')) {
+      console.log('      not compared: ldmtool is not installed');
+      this.skip();
+    }
+    await using folder = await tempFolder();
+    const files = bytes.map((disk, i) => {
+      writeFileSync(folder.file(`${i}.raw`), disk);
+      return folder.file(`${i}.raw`);
+    });
+    const lines = active.flatMap(({ volumes }, i) =>
+      volumes
+        .filter(({ fileSystem }) => fileSystem === 'NTFS')
+        .map(
+          ({ label, startBytes, lengthBytes }) =>
+            `${label!.split('/')[1]!} ${i} ${startBytes} ${lengthBytes}`,
+        ),
+    );
+    assert.deepEqual(lines.sort(), placesByLdmtool(files).sort());
+  });
+
   it('finds the same in any order of the disks', async () => {
     const turned = await mapTogether([bytes[2]!, bytes[0]!, bytes[1]!]);
     assert.deepEqual(
@@ -151,6 +172,23 @@ describe('mapAllActiveBlocks over the committed disk group', function () {
     );
   });
 });
+
+/** Of each part of each volume: name, number of the disk, first byte and length. */
+function placesByLdmtool(files: readonly string[]): string[] {
+  const ask = (...words: string[]): unknown =>
+    JSON.parse(runProgram('ldmtool', [...files.flatMap((file) => ['-d', file]), ...words]).toString());
+  const [guid] = ask('scan') as [string];
+  const { volumes } = ask('show', 'diskgroup', guid) as { volumes: string[] };
+  return volumes.flatMap((name) => {
+    const { partitions } = ask('show', 'volume', guid, name) as { partitions: string[] };
+    return partitions.map((partition) => {
+      const part = ask('show', 'partition', guid, partition) as { start: number; size: number; disk: string };
+      const disk = ask('show', 'disk', guid, part.disk) as { device: string; 'data-start': number };
+      const start = (disk['data-start'] + part.start) * SECTOR;
+      return `${name} ${files.indexOf(disk.device)} ${start} ${part.size * SECTOR}`;
+    });
+  });
+}
 
 function checkFiles(volume: MadeVolume, content: Buffer, file: string): void {
   writeFileSync(file, content);

@@ -41,13 +41,16 @@ export interface MadeDisk {
   readonly unneeded: ExtentSet;
 }
 
+let unpacked: readonly MadeDisk[] | null = null;
+
 /** All three; their bytes are the caller's to change. */
 export function loadDynamicDisks(): MadeDisk[] {
-  return DISKS.map((name) => {
+  unpacked ??= DISKS.map((name) => {
     const { bytes, free } = loadVolume(name);
     const unneeded = free.map(({ start, length }) => ({ start: start * SECTOR, length: length * SECTOR }));
     return { bytes, unneeded };
   });
+  return unpacked.map(({ bytes, unneeded }) => ({ bytes: Buffer.from(bytes), unneeded }));
 }
 
 /** Maps disks of one machine. */
