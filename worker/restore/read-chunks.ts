@@ -6,7 +6,7 @@ import { type ChunkRead, type ResolvedDisk } from '../../shared/repository/resol
 import { type OpenChain } from './open-chain.ts';
 
 /** Keeps device and threads busy; each read holds up to 8 MiB. */
-const READS_IN_FLIGHT = 6;
+const READS_IN_FLIGHT = 8;
 
 export interface ChunkSink {
   readonly signal: AbortSignal;
