@@ -7,7 +7,7 @@ import { type BlockReader } from '../../worker/ports.ts';
 import { keepAllOptions } from '../support/filter-options.ts';
 import { type Overlay, readerOf } from '../support/image-reader.ts';
 import { fileRecord, nonResident, restartPage, vssCatalog, vssHeader } from '../support/ntfs-bytes.ts';
-import { logWriter } from '../support/ntfs-log.ts';
+import { CLEAR_BITS, SET_BITS, bitsRecord, logWriter } from '../support/ntfs-log.ts';
 import { type DiskInMemory, diskInMemory } from '../support/ntfs-volume.ts';
 import { shadowCopy } from '../support/vss-volume.ts';
 
@@ -33,18 +33,23 @@ const withLog =
   (disk: DiskInMemory): Overlay[] => [{ at: disk.contentAt(LOG_RECORD), bytes: Buffer.concat(pages) }];
 
 /** A log that is open, and has nothing to tell. */
-const withOpenLog = (disk: DiskInMemory): Overlay[] => {
+const withOpenLog = (disk: DiskInMemory, records: readonly Buffer[] = []): Overlay[] => {
   const log = logWriter({ version: [1, 1], logBytes: 64 * 1024 });
   const at = disk.contentAt(LOG_RECORD);
-  return [...log.checkpoint(), ...log.checkpoint()].map((write) => ({
-    at: at + write.at,
-    bytes: write.bytes,
-  }));
+  const writes = [...log.checkpoint(), ...log.checkpoint()];
+  for (const record of records) log.append(record);
+  return [...writes, ...log.flush()].map((write) => ({ at: at + write.at, bytes: write.bytes }));
 };
 
 /** The value of a resident attribute lies 24 bytes behind its start. */
 const valueAt = (disk: DiskInMemory, record: number, type: number): number =>
   disk.attributeAt(record, type) + disk.bytes.readUInt16LE(disk.attributeAt(record, type) + 20);
+
+/** The byte of $Bitmap that has the first cluster of the MFT, all bits clear. */
+const mftByte = (disk: DiskInMemory): number =>
+  Math.floor((disk.recordAt(0) - disk.volumeAt) / disk.clusterBytes / 8);
+const mftCalledFree = (disk: DiskInMemory): Overlay =>
+  byteAt(disk.contentAt(BITMAP_RECORD) + mftByte(disk), 0);
 
 const cases: readonly GateCase[] = [
   {
@@ -104,10 +109,12 @@ const cases: readonly GateCase[] = [
   {
     name: 'a bitmap that calls the MFT free',
     gate: 'bitmap-contradicts',
-    edit: (disk) => {
-      const cluster = (disk.recordAt(0) - disk.volumeAt) / disk.clusterBytes;
-      return [byteAt(disk.contentAt(BITMAP_RECORD) + Math.floor(cluster / 8), 0)];
-    },
+    edit: (disk) => [mftCalledFree(disk)],
+  },
+  {
+    name: 'a bitmap that calls the MFT free, where an open log does not know of it',
+    gate: 'bitmap-contradicts',
+    edit: (disk) => [mftCalledFree(disk), ...withOpenLog(disk)],
   },
   {
     name: 'a bitmap of zeros',
@@ -205,6 +212,18 @@ describe('mapActiveBlocks, gate by gate', function () {
     const kept = await map([...withOpenLog(disk), cleared]);
     assert.deepEqual(kept.keep, (await map([])).keep);
     assert.deepEqual(kept.volumes[0]!.kept, [{ why: 'used by file records', bytes: disk.clusterBytes }]);
+  });
+
+  it('believes a $Bitmap that calls the MFT free, when the open log has allocated it since', async () => {
+    const lcn = (disk.contentAt(BITMAP_RECORD) - disk.volumeAt) / disk.clusterBytes;
+    const bits = { firstBit: 8 * mftByte(disk), bits: 8 };
+    const record = bitsRecord({ redo: SET_BITS, undo: CLEAR_BITS, lcn, ...bits });
+    const late = await map([mftCalledFree(disk), ...withOpenLog(disk, [record])]);
+    assert.deepInclude(late.volumes[0], { gate: null });
+    assert.deepEqual(subtract((await map([])).keep, late.keep), []);
+    const short = bitsRecord({ redo: SET_BITS, undo: CLEAR_BITS, lcn, firstBit: bits.firstBit + 7, bits: 1 });
+    const unexplained = await map([mftCalledFree(disk), ...withOpenLog(disk, [short])]);
+    assert.equal(unexplained.volumes[0]!.gate, 'bitmap-contradicts');
   });
 
   it('keeps the clusters of a record that is sound in an unusual way', async () => {

@@ -1,5 +1,5 @@
 /** The gates of an NTFS volume, in the order in which they are tried: cheap ones first. All must be open to filter it. */
-import { endOf, intersect, totalLength } from '../../../shared/domain/extent.ts';
+import { type ExtentSet, endOf, intersect, subtract, totalLength } from '../../../shared/domain/extent.ts';
 import { type FreeRuns } from '../free-runs.ts';
 import { readFreeClusters } from './bitmap.ts';
 import { requireContent, requireName } from './family.ts';
@@ -8,6 +8,7 @@ import { checkHibernation } from './hibernation.ts';
 import { type LogFile, readLogFile } from './log-file.ts';
 import { clustersOf } from './metafiles.ts';
 import { type FileFamily, type Mft, readFamily } from './mft.ts';
+import { clustersInLog } from './open-log.ts';
 import { type Stream, requirePlain } from './stream.ts';
 import { ntfsDamage, recordNumbers } from './units.ts';
 import { checkVolumeRecord } from './volume-record.ts';
@@ -37,7 +38,8 @@ export async function openGates(mft: Mft, volumeFile: FileFamily): Promise<Trust
   requireName(bitmapFile, '$Bitmap');
   const bitmap = requirePlain(volume, requireContent(volume, bitmapFile, '$Bitmap'));
   const free = await readFreeClusters(volume, bitmap);
-  checkAgainst(mft, free, [mft.content, mirror, log.stream, bitmap]);
+  const own = clustersOf(mft, [mft.content, mirror, log.stream, bitmap]);
+  await checkAgainst(mft, intersect(free.runs, own), { log, bitmap });
   return { mft, free, log, bitmap };
 }
 
@@ -50,11 +52,22 @@ async function readMirror(mft: Mft): Promise<Stream> {
   return requirePlain(mft.volume, stream);
 }
 
-/** What the file system stands on must be in use, or the bits are not those of this volume. */
-function checkAgainst(mft: Mft, free: FreeRuns, streams: readonly Stream[]): void {
+/**
+ * What the file system stands on must be in use, or the bits are not those of this volume. What an open log has allocated may not have
+ * reached them yet: the MFT of a machine that runs has grown a moment ago.
+ */
+async function checkAgainst(
+  mft: Mft,
+  calledFree: ExtentSet,
+  { log, bitmap }: Pick<TrustedVolume, 'log' | 'bitmap'>,
+): Promise<void> {
   const { startBytes } = mft.volume.bytes;
   const { clusterBytes } = mft.volume.boot;
-  const wrong = intersect(free.runs, clustersOf(mft, streams));
+  const isLate = calledFree.length > 0 && log.state.kind === 'open';
+  const late = isLate
+    ? await clustersInLog(mft.volume, { stream: log.stream, ring: log.state.ring }, bitmap, calledFree)
+    : [];
+  const wrong = subtract(calledFree, late);
   const first = wrong[0];
   if (first === undefined) return;
   const clusters = `${totalLength(wrong)} clusters from ${first.start} to ${endOf(wrong.at(-1) ?? first)}`;
