@@ -1,6 +1,14 @@
 /** Tasks: one unit of work for one worker. Runs are their sums. */
 
-export const taskKinds = ['backup', 'restore', 'verify', 'consolidate', 'reclaim', 'check', 'inspect'] as const;
+export const taskKinds = [
+  'backup',
+  'restore',
+  'verify',
+  'consolidate',
+  'reclaim',
+  'check',
+  'inspect',
+] as const;
 export type TaskKind = (typeof taskKinds)[number];
 
 /** Whether an attempt of this kind writes a saveset, which the master seals. */
