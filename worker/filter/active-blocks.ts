@@ -9,7 +9,6 @@
  */
 import { invariant } from '../../shared/base/assert.ts';
 import { type ExtentSet, complement, normalize, subtract, totalLength } from '../../shared/domain/extent.ts';
-import { NOT_FILTERED } from '../../shared/contract/volume-view.ts';
 import { type BlockReader } from '../ports.ts';
 import { type DiskBytes, diskBytesOf } from './disk-bytes.ts';
 import { type MappedDisk, examineDynamicDisks } from './dynamic-disks.ts';
@@ -25,6 +24,7 @@ import {
   wholePlace,
 } from './examine-volume.ts';
 import { type FilterOptions, type FilterWarning } from './file-system.ts';
+import { NOT_FILTERED } from './gate.ts';
 import { findLogicalVolumes } from './lvm/volumes.ts';
 import { type DiskLayout, type VolumePlace, findVolumes } from './partitions/volumes.ts';
 import { type PlacedVolume, type VolumeBytes, assembledVolume, volumeBytesOf } from './volume-bytes.ts';

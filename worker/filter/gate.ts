@@ -4,6 +4,9 @@
  */
 import { AppError, isAppError } from '../../shared/base/errors.ts';
 
+/** What stands for a gate where the filter looks into nothing, and nothing is wrong. */
+export const NOT_FILTERED = 'not-filtered';
+
 /** The error of a closed gate; `reason` is a sentence, `at` the byte of the volume that tells it. */
 export function closedGate(gate: string, reason: string, at: number): AppError {
   return new AppError('FILTER_GATE_CLOSED', reason, { gate, at });

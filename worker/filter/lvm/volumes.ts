@@ -7,8 +7,7 @@
  * Source: docs/format/linux.md, section 2.
  */
 import { type Extent, normalize, totalLength } from '../../../shared/domain/extent.ts';
-import { NOT_FILTERED } from '../../../shared/contract/volume-view.ts';
-import { gateOf } from '../gate.ts';
+import { NOT_FILTERED, gateOf } from '../gate.ts';
 import { type VolumeBytes } from '../volume-bytes.ts';
 import { type Piece, type VolumeGroup, decodeGroup } from './group.ts';
 import { LABEL_SECTORS, type PhysicalLabel, decodeLabel } from './label.ts';
