@@ -15,7 +15,7 @@ import {
   type FilterWarning,
   type KeptBeyond,
 } from './file-system.ts';
-import { NOT_FILTERED, gateOf } from './gate.ts';
+import { gateOf } from './gate.ts';
 import { examineNtfs } from './ntfs/volume.ts';
 import { type PartitionRole } from './partitions/partition.ts';
 import { HEAD_BYTES, detectFileSystem } from './partitions/signatures.ts';
@@ -159,7 +159,7 @@ export function keepUnknown(place: VolumePlace, fileSystem: string, label: strin
     ...nothingFound(fileSystem),
     label,
     skippedBytes: 0,
-    gate: NOT_FILTERED,
+    gate: 'not-filtered',
     reason,
   };
   return { report, free: [], isLookedInto: false, warnings: [] };
