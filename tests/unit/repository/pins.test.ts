@@ -79,9 +79,15 @@ describe('readPin', () => {
     assert.deepEqual(await readPin(onStorage(storage), ID), { ...pin, note: '' });
   });
 
-  it('fails when the device does', async () => {
+  it('takes a file that the disk gives an error for, for a pin all the same', async () => {
     const error = () => new AppError('REPO_READ_FAILED', 'broken');
     const storage = new FaultyStorage(new MemoryStorage(), { call: 'readWhole', error });
-    assert.equal(await codeOfAsync(readPin(onStorage(storage), ID)), 'REPO_READ_FAILED');
+    assert.deepEqual(await readPin(onStorage(storage), ID), { savesetId: ID, pinnedAt: null, note: '' });
+  });
+
+  it('fails when the device is away', async () => {
+    const error = () => new AppError('DEVICE_OFFLINE', 'gone');
+    const storage = new FaultyStorage(new MemoryStorage(), { call: 'readWhole', error });
+    assert.equal(await codeOfAsync(readPin(onStorage(storage), ID)), 'DEVICE_OFFLINE');
   });
 });
