@@ -84,6 +84,8 @@ export class SimProcess {
   async control<N extends ControlName>(name: N, input: ControlIn<N>): Promise<ControlOut<N>> {
     const response = await fetch(`${this.ready.controlUrl}/${name}`, {
       method: 'POST',
+      // one that was kept may have been closed while a caller copied disks and heard nothing
+      headers: { connection: 'close' },
       body: JSON.stringify(input),
     });
     const body = (await response.json()) as ControlOut<N> | { error: string };
