@@ -7,7 +7,6 @@ import {
   type CheckBody,
   type DeviceBody,
   type DeviceView,
-  type FingerprintView,
   type HealthView,
   type JobBody,
   type JobPatch,
@@ -22,12 +21,15 @@ import {
   type RunSummary,
   type RunView,
   type SelectionView,
+} from '../shared/contract/api.ts';
+import {
+  type FingerprintView,
   type ServerBody,
   type ServerTestView,
   type ServerRemoval,
   type ServerView,
   type VmView,
-} from '../shared/contract/api.ts';
+} from '../shared/contract/servers.ts';
 import { type VerifyBody, type VerifyPlanView, type VerifyStarted } from '../shared/contract/verification.ts';
 import { type InspectBody } from '../shared/contract/vm-inspection.ts';
 import { type ConsolidateBody, type ConsolidateView } from '../shared/contract/consolidate.ts';

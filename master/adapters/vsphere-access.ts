@@ -2,7 +2,7 @@
 import { type Clock } from '../../shared/base/clock.ts';
 import { hasCode } from '../../shared/base/errors.ts';
 import { type Log } from '../../shared/base/log.ts';
-import { type FingerprintView } from '../../shared/contract/api.ts';
+import { type FingerprintView } from '../../shared/contract/servers.ts';
 import { type ServerAccess } from '../../shared/contract/ipc.ts';
 import { type InventoryVm, listVms } from '../../shared/vsphere/inventory.ts';
 import { moref } from '../../shared/vsphere/moref.ts';

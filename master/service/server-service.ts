@@ -1,7 +1,7 @@
 /** Servers: the logins of vCenter and ESXi hosts. */
 import { isoTime } from '../../shared/base/clock.ts';
 import { AppError } from '../../shared/base/errors.ts';
-import { type ServerRemoval, type VmView, serverBody } from '../../shared/contract/api.ts';
+import { type ServerRemoval, type VmView, serverBody } from '../../shared/contract/servers.ts';
 import { parse } from '../../shared/contract/schema.ts';
 import { type InventoryVm } from '../../shared/vsphere/inventory.ts';
 import { type Catalog } from '../catalog/catalog.ts';

@@ -7,8 +7,6 @@ import {
   checkBody,
   deviceBody,
   deviceView,
-  fingerprintBody,
-  fingerprintView,
   healthView,
   jobBody,
   jobPatch,
@@ -27,13 +25,17 @@ import {
   runSummary,
   runView,
   selectionView,
+} from './api.ts';
+import {
+  fingerprintBody,
+  fingerprintView,
   serverBody,
   serverRemoval,
   serverRemovalQuery,
   serverTestView,
   serverView,
   vmView,
-} from './api.ts';
+} from './servers.ts';
 import { verifyBody, verifyPlanView, verifyStarted } from './verification.ts';
 import { consolidateBody, consolidateView } from './consolidate.ts';
 import { deviceAdded, rebuildBody, rebuildView } from './rebuild.ts';

@@ -11,10 +11,9 @@ import {
   type PointView,
   type RestorePlanView,
   type RunView,
-  type ServerView,
   type TaskView,
-  type VmView,
 } from '../../shared/contract/api.ts';
+import { type ServerView, type VmView } from '../../shared/contract/servers.ts';
 import { type RebuildView } from '../../shared/contract/rebuild.ts';
 import { type VerifyPlanView, verifyStarted } from '../../shared/contract/verification.ts';
 import { type PruneView } from '../../shared/contract/retention.ts';

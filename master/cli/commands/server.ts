@@ -1,5 +1,5 @@
 /** `blockhouse server …`: the vCenter and ESXi servers. A password is read from a file, a variable or the terminal only. */
-import { type ServerRemoval } from '../../../shared/contract/api.ts';
+import { type ServerRemoval } from '../../../shared/contract/servers.ts';
 import { routes } from '../../../shared/contract/routes.ts';
 import { EXIT_FAILED, EXIT_OK } from '../exit-codes.ts';
 import { NOTHING } from '../format.ts';

@@ -1,5 +1,5 @@
 /** `blockhouse vm list`: what the servers have, as patterns of a job see it. */
-import { type VmView } from '../../../shared/contract/api.ts';
+import { type VmView } from '../../../shared/contract/servers.ts';
 import { routes } from '../../../shared/contract/routes.ts';
 import { ApiClient } from '../api-client.ts';
 import { EXIT_OK } from '../exit-codes.ts';
