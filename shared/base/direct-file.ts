@@ -6,8 +6,8 @@
  *   | whole pages, page memory, page offset | the rest |
  *      direct handle                           plain handle, through the cache
  *
- * The two never touch the same page of one call. Where the file system does not offer it (asked by its type, and again by the first
- * refusal), everything goes the plain way.
+ * The two never touch the same page of one call, and are the same file whatever happens to its name: the direct handle is opened by
+ * the plain one. Where the file system does not offer it (told by its type, or by its first refusal), everything goes the plain way.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
@@ -29,6 +29,8 @@ const flags: Readonly<Record<Access, { readonly plain: number; readonly direct: 
 export class DirectFile implements AsyncDisposable {
   readonly #plain: FileHandle;
   #direct: FileHandle | undefined;
+  /** The file system has refused a direct call: no other is tried. */
+  #isRefused = false;
 
   private constructor(plain: FileHandle, direct: FileHandle | undefined) {
     this.#plain = plain;
@@ -38,12 +40,12 @@ export class DirectFile implements AsyncDisposable {
   /** @param access - `create` fails with `EEXIST` when there is a file; `mode` is for a new one */
   static async open(path: string, access: Access, mode = 0o666): Promise<DirectFile> {
     const plain = await open(path, flags[access].plain, mode);
-    return new DirectFile(plain, await openDirect(path, flags[access].direct));
+    return new DirectFile(plain, await openDirect(plain, flags[access].direct));
   }
 
-  /** Whether calls can be direct; for tests and for logs. */
+  /** Whether large calls are direct. */
   get isDirect(): boolean {
-    return this.#direct !== undefined;
+    return this.#direct !== undefined && !this.#isRefused;
   }
 
   /** The handle for everything else: size, truncation, syncing. A sync covers what was written both ways. */
@@ -103,23 +105,26 @@ export class DirectFile implements AsyncDisposable {
   }
 
   #directLength(offset: number, bytes: Uint8Array): number {
-    return this.#direct !== undefined && isPageAligned(bytes, offset) ? wholePages(bytes.length) : 0;
+    return this.isDirect && isPageAligned(bytes, offset) ? wholePages(bytes.length) : 0;
   }
 
-  /** Undefined when the file system refuses: the plain handle does this call then. */
+  /** Undefined when the file system refuses: the plain handle does this call then, and all that follow. */
   async #tryDirect<T>(call: (direct: FileHandle) => Promise<T>): Promise<T | undefined> {
     if (this.#direct === undefined) return undefined;
     try {
       return await call(this.#direct);
     } catch (error) {
       if (!isRefusal(error)) throw error;
+      this.#isRefused = true;
       return undefined;
     }
   }
 }
 
-async function openDirect(path: string, flag: number): Promise<FileHandle | undefined> {
+async function openDirect(plain: FileHandle, flag: number): Promise<FileHandle | undefined> {
   if (readEnv('BLOCKHOUSE_DIRECT_IO') === 'off' || !('O_DIRECT' in constants)) return undefined;
+  // Linux: opens the very file of the handle anew, also when its name is another file's by now
+  const path = `/proc/self/fd/${plain.fd}`;
   try {
     if (!DIRECT_TYPES.has((await statfs(path)).type)) return undefined;
     return await open(path, flag | constants.O_DIRECT);
