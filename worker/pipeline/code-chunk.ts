@@ -4,6 +4,7 @@
  * device, encrypt. Runs inside the threads of thread-pool.ts, which
  * loads it by its file name; nothing but `codeBatch` is called from there.
  */
+import { isFilledWith } from '../../shared/base/filled.ts';
 import { type CipherKeys } from '../../shared/format/encryption.ts';
 import { CHUNK_ID_BYTES } from '../../shared/format/hash.ts';
 import { type ChunkHeader } from '../../shared/format/pack.ts';
@@ -60,7 +61,7 @@ export function codeBatch(task: CodeTask): CodedBatch {
 
 function codeOne(cipher: DeviceCipher, task: CodeTask, request: CodeRequest, idInto: Uint8Array): CodedChunk {
   const plain = new Uint8Array(task.memory, request.inputAt, request.length);
-  if (isZero(plain)) return ZERO;
+  if (isFilledWith(plain, 0)) return ZERO;
   const id = cipher.chunkId(plain);
   idInto.set(id);
   if (lookupHas(task.lookup, id)) return KNOWN;
@@ -68,11 +69,4 @@ function codeOne(cipher: DeviceCipher, task: CodeTask, request: CodeRequest, idI
   const { payload, ...coded } = codeChunk(cipher, id, plain, output);
   const from = payload.byteOffset === request.outputAt ? 'output' : 'input';
   return { kind: 'fresh', ...coded, storedLength: payload.length, from };
-}
-
-/** Whether all bytes are zero: the first is, and each equals the one before it. One pass of memcmp, no second buffer. */
-export function isZero(bytes: Uint8Array): boolean {
-  if (bytes[0] !== 0) return bytes.length === 0;
-  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  return all.compare(all, 0, all.length - 1, 1, all.length) === 0;
 }

@@ -9,7 +9,7 @@ import { compress as napiCompress } from 'zstd-napi';
 import { chunkIdOf } from '../../../shared/format/hash.ts';
 import { compress, decompress } from '../../../shared/repository/compression.ts';
 import { openLocalStorage } from '../../../shared/repository/storage-local.ts';
-import { isZero } from '../../../worker/pipeline/code-chunk.ts';
+import { isFilledWith } from '../../../shared/base/filled.ts';
 import { say } from '../progress.ts';
 import { type StageRow } from '../result/result.ts';
 
@@ -37,7 +37,7 @@ function realBlocks(image: string, capacityBytes: number): Buffer[] {
   for (let place = 1; place < places && blocks.length < BLOCKS; place += stride) {
     const block = Buffer.alloc(BLOCK_BYTES);
     readSync(fd, block, 0, BLOCK_BYTES, place * BLOCK_BYTES);
-    if (!isZero(block)) blocks.push(block);
+    if (!isFilledWith(block, 0)) blocks.push(block);
   }
   closeSync(fd);
   return blocks;
@@ -92,7 +92,7 @@ function readSteps(image: string): Step[] {
       work: (_block, number) => void readSync(fd, into, 0, BLOCK_BYTES, number * BLOCK_BYTES),
     },
     // a block with content leaves at its first bytes
-    { stage: 'zero test', how: 'blocks of zeros', work: () => void isZero(zeros) },
+    { stage: 'zero test', how: 'blocks of zeros', work: () => void isFilledWith(zeros, 0) },
   ];
 }
 

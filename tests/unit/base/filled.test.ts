@@ -21,4 +21,16 @@ describe('isFilledWith', () => {
     assert.isTrue(isFilledWith(bytes.subarray(1, 4), 0));
     assert.isFalse(isFilledWith(bytes.subarray(1, 5), 0));
   });
+
+  it('sees a single bit anywhere', () => {
+    for (const length of [1, 2, 3, 511, 4096]) {
+      const bytes = new Uint8Array(length);
+      assert.isTrue(isFilledWith(bytes, 0));
+      for (const at of new Set([0, length >> 1, length - 1])) {
+        bytes[at] = 1;
+        assert.isFalse(isFilledWith(bytes, 0), `${at} of ${length}`);
+        bytes[at] = 0;
+      }
+    }
+  });
 });

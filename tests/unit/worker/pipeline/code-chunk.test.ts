@@ -3,23 +3,7 @@ import { randomFillSync } from 'node:crypto';
 import { chunkIdOf } from '../../../../shared/format/hash.ts';
 import { createTable, insert, tagOf } from '../../../../shared/repository/chunk-lookup-table.ts';
 import { decompress } from '../../../../shared/repository/compression.ts';
-import { codeBatch, isZero } from '../../../../worker/pipeline/code-chunk.ts';
-
-describe('isZero', () => {
-  it('sees a single bit anywhere', () => {
-    for (const length of [1, 2, 3, 511, 4096]) {
-      const bytes = new Uint8Array(length);
-      assert.isTrue(isZero(bytes));
-      for (const at of new Set([0, length >> 1, length - 1])) {
-        bytes[at] = 1;
-        assert.isFalse(isZero(bytes), `${at} of ${length}`);
-        bytes[at] = 0;
-      }
-    }
-  });
-
-  it('holds for nothing at all', () => assert.isTrue(isZero(new Uint8Array())));
-});
+import { codeBatch } from '../../../../worker/pipeline/code-chunk.ts';
 
 describe('codeBatch', () => {
   it('tells zeros, known chunks, and fresh ones with their coded form', () => {
