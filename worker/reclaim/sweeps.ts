@@ -35,7 +35,7 @@ export interface Sweep {
   readonly attempts: readonly string[];
 }
 
-/** The sweeps of earlier reclaimings, with whom each waits for now. What is of no sweep any more is removed. */
+/** The sweeps of earlier reclaimings, each with the attempts that it still waits for. What is of no sweep any more is removed. */
 export async function openSweeps(context: ReclaimContext): Promise<Sweep[]> {
   const { storage } = context.device;
   const ids = new Set<string>();
