@@ -4,7 +4,7 @@
  *
  *   V        ranges whose content in the chain is right; its complement, `dropped`, is kept in every point's map as `free`
  *   read_n = keep_n ∩ (changed_n ∪ ¬V_{n-1})
- *   V_n    = (V_{n-1} − changed_n) ∪ read_n
+ *   V_n    = (V_{n-1} − changed_n − together_n) ∪ read_n
  *
  * Without `¬V` a cluster that was free when an earlier point dropped it, and was given to a file without a new write
  * since (data first, metadata later), would be in no backup at all.
@@ -20,6 +20,8 @@ export interface DiskReadInput {
   readonly changed: ExtentSet;
   /** `free` ranges of the base's map (¬V of the base); everything when there is no base. */
   readonly droppedBefore: ExtentSet;
+  /** Dropped even where the chain has it right, as it is on other disks: what of these came back old would not fit. None of `keep`. */
+  readonly together?: ExtentSet | undefined;
   /** Known to read as zeros without being read (never written since the disk was made). */
   readonly knownZero: ExtentSet;
 }
@@ -44,12 +46,15 @@ export function withoutBase(
 }
 
 export function planDiskRead(input: DiskReadInput): DiskReadPlan {
-  const { capacityBytes, keep, changed, droppedBefore } = input;
+  const { capacityBytes, keep, changed, droppedBefore, together = [] } = input;
   const candidates = union(changed, droppedBefore);
   const wanted = intersect(keep, candidates);
   const zero = intersect(wanted, input.knownZero);
   const read = subtract(wanted, zero);
-  const stillRight = union(subtract(complement(droppedBefore, capacityBytes), changed), wanted);
+  const stillRight = union(
+    subtract(complement(droppedBefore, capacityBytes), union(changed, together)),
+    wanted,
+  );
   const dropped = complement(stillRight, capacityBytes);
   const map = buildExtentMap(
     capacityBytes,

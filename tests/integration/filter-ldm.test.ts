@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { assert } from 'chai';
+import { planDiskRead } from '../../shared/domain/disk-read-plan.ts';
 import { complement, intersect, normalize, totalLength } from '../../shared/domain/extent.ts';
 import { type ActiveBlocks } from '../../worker/filter/active-blocks.ts';
 import {
@@ -141,6 +142,37 @@ describe('mapAllActiveBlocks over the committed disk group', function () {
     );
     const wrong = columns[0]!.findIndex((byte, i) => (byte ^ columns[1]![i]! ^ columns[2]![i]!) !== 0);
     assert.equal(wrong, -1);
+  });
+
+  it('leaves the parity of a RAID-5 true in an increment whose base has rows that are free now', () => {
+    const raid = group.volumes.find(({ kind }) => kind === 'raid5')!;
+    const restored = active.map(({ keep, droppedTogether }, i) => {
+      const disk = Buffer.from(bytes[i]!);
+      // the base has all; since then what is free was written on two of three disks, and freed
+      const changed = i === 2 ? [] : complement(keep, disk.length);
+      const plan = planDiskRead({
+        capacityBytes: disk.length,
+        keep,
+        changed,
+        droppedBefore: [],
+        together: droppedTogether,
+        knownZero: [],
+      });
+      assert.deepEqual(plan.read, []);
+      for (const { start, length } of plan.dropped) disk.fill(0, start, start + length);
+      return disk;
+    });
+    const columns = raid.plexes[0]!.map(([disk, first, sectors]) =>
+      restored[disk]!.subarray(first * SECTOR, (first + sectors) * SECTOR),
+    );
+    assert.equal(
+      columns[0]!.findIndex((byte, i) => (byte ^ columns[1]![i]! ^ columns[2]![i]!) !== 0),
+      -1,
+    );
+    for (const { keep, droppedTogether } of active) {
+      assert.isNotEmpty(droppedTogether);
+      assert.deepEqual(intersect(keep, droppedTogether), []);
+    }
   });
 
   it('finds each volume where ldmtool finds it', async function () {

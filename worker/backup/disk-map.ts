@@ -5,7 +5,14 @@
 import { AppError } from '../../shared/base/errors.ts';
 import { type Warning } from '../../shared/contract/ipc.ts';
 import { type DiskReadPlan, planDiskRead, withoutBase } from '../../shared/domain/disk-read-plan.ts';
-import { type ExtentSet, coarsen, complement, totalLength, wholeOf } from '../../shared/domain/extent.ts';
+import {
+  type ExtentSet,
+  coarsen,
+  complement,
+  subtract,
+  totalLength,
+  wholeOf,
+} from '../../shared/domain/extent.ts';
 import { type ManifestDisk } from '../../shared/format/manifest.ts';
 import { type VmDisk } from '../../shared/vsphere/virtual-disk.ts';
 import { type ActiveBlocks } from '../filter/active-blocks.ts';
@@ -53,7 +60,8 @@ export async function mapDisk(input: DiskMapInput): Promise<DiskMap> {
   const { disk, active } = input;
   const { capacityBytes } = disk;
   const tracked = await readTracking(input);
-  const keep = coarsen(active?.keep ?? wholeOf(capacityBytes), MAX_EXTENTS);
+  const together = active?.droppedTogether ?? [];
+  const keep = subtract(coarsen(active?.keep ?? wholeOf(capacityBytes), MAX_EXTENTS), together);
   const plan =
     tracked.base === null
       ? planDiskRead(withoutBase({ capacityBytes, keep, knownZero: tracked.knownZero }))
@@ -62,6 +70,7 @@ export async function mapDisk(input: DiskMapInput): Promise<DiskMap> {
           keep,
           changed: tracked.changed,
           droppedBefore: tracked.dropped,
+          together,
           knownZero: [],
         });
   const fallback = tracked.base === null ? tracked.fallback : null;

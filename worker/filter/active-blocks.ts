@@ -32,6 +32,8 @@ import { type PlacedVolume, type VolumeBytes, assembledVolume, volumeBytesOf } f
 export interface ActiveBlocks {
   /** Byte-exact; the whole disk when nothing is filtered. */
   readonly keep: ExtentSet;
+  /** Of what is not kept: what no backup may have of one disk when others lack it, as the rows of a RAID-5 beside their parity. */
+  readonly droppedTogether: ExtentSet;
   /** `partly`: a volume is filtered, and another one that could be had to be kept whole. */
   readonly state: 'filtered' | 'partly' | 'unfiltered';
   /** By start. */
@@ -95,6 +97,10 @@ function activeBlocksOf({ disk, layout }: MappedDisk, examined: readonly Examine
   const keep = complement(free, disk.capacityBytes);
   return {
     keep,
+    droppedTogether: subtract(
+      normalize(examined.flatMap(({ freeTogether = [] }) => freeTogether)),
+      layout.tableBytes,
+    ),
     state: stateOf(examined),
     volumes: examined.map(({ report }) => report),
     usedBytes: totalLength(keep),

@@ -75,14 +75,15 @@ async function examineDynamic(
     disks.map((disk, index) => {
       const free = dropped.get(disk) ?? [];
       const report = { ...reportOn(disk, volume, examined.report), skippedBytes: totalLength(free) };
-      if (index === 0) return [disk, { ...examined, report, free }];
-      return [
-        disk,
-        { ...examined, report: { ...report, kept: [], excluded: undefined }, free, warnings: [] },
-      ];
+      const own = { ...examined, free, freeTogether: hasParity(volume) ? free : [] };
+      if (index === 0) return [disk, { ...own, report }];
+      return [disk, { ...own, report: { ...report, kept: [], excluded: undefined }, warnings: [] }];
     }),
   );
 }
+
+const hasParity = ({ plexes }: DynamicVolume): boolean =>
+  plexes?.some(({ dataShare }) => dataShare < 1) === true;
 
 interface Looked {
   readonly examined: Examined;

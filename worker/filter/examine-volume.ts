@@ -65,6 +65,8 @@ export interface Examined {
   readonly report: VolumeReport;
   /** Bytes of the volume; empty when it is kept whole. */
   readonly free: ExtentSet;
+  /** Of `free`, once it is that of a disk: what is to be dropped on all disks of the volume or on none. */
+  readonly freeTogether?: ExtentSet | undefined;
   /** False for what the filter knows nothing of. */
   readonly isLookedInto: boolean;
   readonly warnings: readonly FilterWarning[];

@@ -108,4 +108,21 @@ describe('planDiskRead', () => {
     ]);
     assert.deepEqual(plan.dropped, [{ start: 8, length: 2 }]);
   });
+
+  it('drops what is dropped together although the chain has it right, and reads nothing for it', () => {
+    const plan = planDiskRead({
+      capacityBytes: 10,
+      keep: [{ start: 0, length: 6 }],
+      changed: [{ start: 0, length: 1 }],
+      droppedBefore: [{ start: 9, length: 1 }],
+      together: [{ start: 6, length: 2 }],
+      knownZero: [],
+    });
+    assert.deepEqual(plan.read, [{ start: 0, length: 1 }]);
+    assert.deepEqual(plan.dropped, [
+      { start: 6, length: 2 },
+      { start: 9, length: 1 },
+    ]);
+    assert.deepEqual(plan.skipped, []);
+  });
 });

@@ -12,7 +12,8 @@ const volume = (startBytes: number, lengthBytes: number, gate: string | null): V
 });
 
 function activeOf(keep: ActiveBlocks['keep'], volumes: readonly VolumeReport[]): ActiveBlocks {
-  return { keep, volumes, state: 'partly', usedBytes: totalLength(keep), readBytes: 0, warnings: [] };
+  const rest = { usedBytes: totalLength(keep), readBytes: 0, warnings: [] };
+  return { keep, droppedTogether: [], volumes, state: 'partly', ...rest };
 }
 
 const sumOf = (cells: readonly number[]): number => cells.reduce((sum, bytes) => sum + bytes, 0);
