@@ -72,7 +72,7 @@ export class DeviceKeys {
     return view(await addKeySlot({ storage, deviceId, clock: this.#clock }, key, by), slotId);
   }
 
-  /** @throws AppError as `add`; `USAGE_NOT_FOUND`; `USAGE_CONFLICT` for the slot in use, which may be the last */
+  /** @throws AppError as `add`; `USAGE_NOT_FOUND`; `REPO_KEY_SLOT_IN_USE` for the slot in use, which may be the last */
   async remove(storage: Storage, deviceId: string, slotId: string): Promise<void> {
     const unlocked = await this.#needed(storage, deviceId);
     await removeKeySlot({ storage, deviceId }, slotId, unlocked.slotId);

@@ -49,7 +49,7 @@ export interface ServerService {
   list(): Promise<readonly ServerView[]>;
   /**
    * Forgets it; what may stay behind on it is told.
-   * @throws AppError `USAGE_CONFLICT` while a job names it, a run works on it, or snapshots of ours may be on it and `force` is not given
+   * @throws AppError `USAGE_CONFLICT` while a job names it; `USAGE_BUSY` while a run works on it; `SERVER_SNAPSHOTS_LEFT` without `force`
    */
   remove(
     name: string,
@@ -86,7 +86,7 @@ export interface DeviceKeyService {
   add(name: string, body: KeyBody): Promise<KeySlotView>;
   /** Another password in place of the one in use. @throws AppError as `add` */
   change(name: string, body: PasswordBody): Promise<KeySlotView>;
-  /** @throws AppError as `add`; `USAGE_CONFLICT` for the one in use */
+  /** @throws AppError as `add`; `REPO_KEY_SLOT_IN_USE` for the one in use */
   remove(name: string, slotId: string): Promise<void>;
   /** Keeps a password of the device from now on. @throws AppError `REPO_KEY_WRONG` */
   unlock(name: string, body: PasswordBody): Promise<void>;
@@ -98,7 +98,7 @@ export interface JobService {
   show(name: string): Promise<JobView>;
   /** Changes what the patch names; runs that are under way keep what they began with. */
   edit(name: string, patch: JobPatch): Promise<JobView>;
-  /** @throws AppError `USAGE_CONFLICT` while it runs */
+  /** @throws AppError `USAGE_BUSY` while it runs */
   remove(name: string): Promise<void>;
   selection(name: string, signal: AbortSignal): Promise<SelectionView>;
   /** Resolves when the run is in the catalog; the work goes on after that. */
@@ -157,7 +157,7 @@ export interface Services {
   readonly jobs: JobService;
   /**
    * Starts a run that looks at the disks of a VM, through a snapshot, and stores nothing.
-   * @throws AppError `USAGE_NOT_FOUND`, `USAGE_AMBIGUOUS`, `USAGE_CONFLICT` for a VM of which there can be no snapshot
+   * @throws AppError `USAGE_NOT_FOUND`, `USAGE_AMBIGUOUS`, `SNAPSHOT_NOT_POSSIBLE`
    */
   inspect(body: InspectBody, signal: AbortSignal): Promise<RunStarted>;
   readonly runs: RunService;
@@ -171,7 +171,7 @@ export interface Services {
   readonly verify: VerifyService;
   /**
    * Reads points, chains, pins and jobs from devices into the catalog; what it knows already stays.
-   * @throws AppError `USAGE_CONFLICT` while another one is under way
+   * @throws AppError `USAGE_BUSY` while another one is under way
    */
   rebuild(body: RebuildBody, signal: AbortSignal): Promise<RebuildView>;
   health(): Promise<HealthView>;

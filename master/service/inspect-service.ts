@@ -22,7 +22,7 @@ export function inspectService(context: ServiceContext): Services['inspect'] {
     const found = await findVm(context, asked.vm, server, signal);
     const why = whyNoSnapshot(found);
     if (why !== undefined)
-      throw new AppError('USAGE_CONFLICT', `Cannot inspect the disks of "${found.name}": ${why}`, {
+      throw new AppError('SNAPSHOT_NOT_POSSIBLE', `Cannot inspect the disks of "${found.name}": ${why}`, {
         vm: found.name,
       });
     const { moref, name, instanceUuid, inventoryPath } = found;

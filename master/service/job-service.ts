@@ -45,7 +45,7 @@ export function jobService(context: ServiceContext): JobService {
       jobNamed(catalog, name);
       const run = catalog.runs.listOpen().find((candidate) => candidate.job?.name === name);
       if (run !== undefined) {
-        throw new AppError('USAGE_CONFLICT', `Cannot remove job "${name}": run ${run.runId} is under way`);
+        throw new AppError('USAGE_BUSY', `Cannot remove job "${name}": run ${run.runId} is under way`);
       }
       return Promise.resolve(void catalog.jobs.remove(name));
     },

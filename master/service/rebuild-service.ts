@@ -16,7 +16,7 @@ export function rebuildService(context: ServiceContext): Services['rebuild'] {
         ? catalog.devices.list()
         : [...new Set(devices)].map((name) => deviceNamed(catalog, name));
     if (underWay) {
-      throw new AppError('USAGE_CONFLICT', 'Cannot rebuild the catalog: it is being rebuilt already');
+      throw new AppError('USAGE_BUSY', 'Cannot rebuild the catalog: it is being rebuilt already');
     }
     underWay = true;
     try {

@@ -7,6 +7,7 @@ import { type InventoryVm } from '../../shared/vsphere/inventory.ts';
 import { type Catalog } from '../catalog/catalog.ts';
 import { type ServerRecord } from '../catalog/servers.ts';
 import { type LedgerEntry } from '../catalog/snapshot-ledger.ts';
+import { type TaskRecord } from '../catalog/tasks.ts';
 import { type ServerService } from '../services.ts';
 import { type ServiceContext, serverAccess, serverNamed } from './context.ts';
 
@@ -31,15 +32,12 @@ export function serverService(
     list: async () => Promise.resolve(catalog.servers.list().map(view)),
     async remove(name, { force = false, dryRun = false } = {}) {
       serverNamed(catalog, name);
-      const removal = removalOf(catalog, name);
+      const left = leftOn(catalog, name);
+      const removal = removalOf(catalog, name, left);
       if (dryRun) return removal;
-      const [job] = removal.jobs;
-      if (job !== undefined) {
-        throw new AppError('USAGE_CONFLICT', `Cannot remove server "${name}": job "${job}" uses it`);
-      }
-      if (force) forgetSnapshots(context, name);
-      else refuseLeftSnapshots(catalog, name);
-      catalog.servers.remove(name);
+      refuseInUse(catalog, name, removal.jobs);
+      if (!force) refuseLeftSnapshots(name, left);
+      forget(context, name, left);
       await secrets.remove(name);
       return { ...removal, removed: true };
     },
@@ -58,8 +56,7 @@ export function serverService(
 const leftOn = (catalog: Catalog, name: string): readonly LedgerEntry[] =>
   catalog.ledger.open().filter((entry) => entry.server === name);
 
-function removalOf(catalog: Catalog, name: string): ServerRemoval {
-  const left = leftOn(catalog, name);
+function removalOf(catalog: Catalog, name: string, left: readonly LedgerEntry[]): ServerRemoval {
   const jobs = catalog.jobs.list().filter(({ server }) => server === name);
   return {
     removed: false,
@@ -73,40 +70,44 @@ function removalOf(catalog: Catalog, name: string): ServerRemoval {
   };
 }
 
-/** Of a server that will never come back. The log keeps their names. */
-function forgetSnapshots(
+/** A run may be about to make a snapshot that is in no ledger yet. */
+function refuseInUse(catalog: Catalog, name: string, [job]: readonly string[]): void {
+  if (job !== undefined) {
+    throw new AppError('USAGE_CONFLICT', `Cannot remove server "${name}": job "${job}" uses it`);
+  }
+  const worksOnIt = ({ state, target }: TaskRecord): boolean =>
+    state !== 'done' && 'server' in target && target.server === name;
+  const run = catalog.runs.listOpen().find(({ runId }) => catalog.tasks.ofRun(runId).some(worksOnIt));
+  if (run === undefined) return;
+  const facts = { server: name, runId: run.runId };
+  throw new AppError('USAGE_BUSY', `Cannot remove server "${name}": run ${run.runId} works on it`, facts);
+}
+
+/** The server, and what is left on it where that is given up: the log keeps their names. All of it, or nothing. */
+function forget(
   { catalog, clock, log }: Pick<ServiceContext, 'catalog' | 'clock' | 'log'>,
   name: string,
+  left: readonly LedgerEntry[],
 ): void {
-  const left = leftOn(catalog, name);
-  const open = new Set(catalog.runs.listOpen().map(({ runId }) => runId));
-  const live = left.find(({ runId }) => open.has(runId));
-  if (live !== undefined) {
-    const facts = { server: name, runId: live.runId };
-    throw new AppError(
-      'USAGE_CONFLICT',
-      `Cannot remove server "${name}": run ${live.runId} works on it`,
-      facts,
-    );
-  }
   const at = isoTime(clock.nowMs());
-  for (const { snapshotName: snapshot, vmName: vm, vmMoref: moref } of left) {
+  for (const { snapshotName: snapshot, vmName: vm, vmMoref: moref } of left)
     log.warn('a snapshot is given up with its server', { server: name, vm, moref, snapshot });
-    catalog.ledger.removed(snapshot, at);
-  }
+  catalog.transact(() => {
+    for (const { snapshotName } of left) catalog.ledger.removed(snapshotName, at);
+    catalog.servers.remove(name);
+  });
 }
 
 /** Without its login nobody could remove them any more. */
-function refuseLeftSnapshots(catalog: Catalog, name: string): void {
-  const open = leftOn(catalog, name);
-  const [first] = open;
+function refuseLeftSnapshots(name: string, left: readonly LedgerEntry[]): void {
+  const [first] = left;
   if (first === undefined) return;
-  const what = open.length === 1 ? 'a snapshot' : `${open.length} snapshots`;
+  const what = left.length === 1 ? 'a snapshot' : `${left.length} snapshots`;
   throw new AppError(
-    'USAGE_CONFLICT',
+    'SERVER_SNAPSHOTS_LEFT',
     `Cannot remove server "${name}": the clean-up still has to remove ${what} of ours from it, such as ` +
-      `"${first.snapshotName}" of VM "${first.vmName}"; make the server reachable and wait until it is done, or give them up with --force`,
-    { server: name, snapshots: open.length },
+      `"${first.snapshotName}" of VM "${first.vmName}"`,
+    { server: name, snapshots: left.length },
   );
 }
 

@@ -26,6 +26,7 @@ const row = (retry: Retry, exit: number, http: number, help: string): ErrorRow =
 export const errorTable = {
   USAGE_INVALID: row('never', 2, 400, 'Correct the option; --help lists what is allowed'),
   USAGE_CONFLICT: row('never', 2, 409, 'Choose another name, or remove the object that is in the way'),
+  USAGE_BUSY: row('later', 11, 409, 'Wait until what is named has ended; a run can be cancelled'),
   USAGE_NOT_FOUND: row('never', 10, 404, 'List the objects of this kind to see what there is'),
   USAGE_AMBIGUOUS: row('never', 2, 409, 'Give more characters of the id'),
   USAGE_UNCONFIRMED: row('never', 2, 400, 'Add --yes, or answer the question at a terminal'),
@@ -91,7 +92,15 @@ export const errorTable = {
 
   SNAPSHOT_QUIESCE_FAILED: row('again', 1, 502, 'Check VMware Tools and the VSS writers in the guest'),
   SNAPSHOT_FAILED: row('again', 1, 502, 'See the fault that is named'),
+  SNAPSHOT_NOT_POSSIBLE: row('later', 1, 409, 'Choose another VM, or try again when the server has access'),
   SNAPSHOT_LEFT_OVER: row('later', 1, 502, 'It is removed by the next clean-up; see `run show`'),
+
+  SERVER_SNAPSHOTS_LEFT: row(
+    'later',
+    11,
+    409,
+    'Make the server reachable and wait for the clean-up, or give them up with --force',
+  ),
 
   CBT_UNAVAILABLE: row('never', 0, 502, 'The disk was read as a whole'),
   CBT_NOT_USABLE: row('never', 0, 502, 'The disk was read as a whole; the next increment is small again'),
@@ -145,6 +154,8 @@ export const errorTable = {
     'Give its password: `device unlock NAME`, or `device add` where it is not registered',
   ),
   REPO_KEY_WRONG: row('never', 12, 401, 'Give the password of one of its key slots'),
+  REPO_KEY_SLOTS_FULL: row('never', 2, 409, 'Remove a key slot that nobody needs with `device key remove`'),
+  REPO_KEY_SLOT_IN_USE: row('never', 2, 409, 'Unlock the device with the password of another slot first'),
   REPO_CHUNK_DAMAGED: row(
     'never',
     14,

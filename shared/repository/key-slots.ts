@@ -43,7 +43,7 @@ export interface UnlockedKey {
 
 /**
  * Adds a way to the key; durable when this resolves.
- * @throws AppError `USAGE_CONFLICT` when there are as many as there may be
+ * @throws AppError `REPO_KEY_SLOTS_FULL` when there are as many as there may be
  */
 export async function addKeySlot(
   place: KeyPlace & { readonly clock: Clock },
@@ -52,7 +52,7 @@ export async function addKeySlot(
 ): Promise<KeySlotSummary> {
   const { storage, deviceId, clock } = place;
   if ((await slotIds(storage)).length >= MAX_SLOTS) {
-    throw new AppError('USAGE_CONFLICT', `Cannot add a key slot: there are ${MAX_SLOTS} already`, {
+    throw new AppError('REPO_KEY_SLOTS_FULL', `Cannot add a key slot: there are ${MAX_SLOTS} already`, {
       slots: MAX_SLOTS,
     });
   }
@@ -115,13 +115,17 @@ export async function unlock(place: KeyPlace, password: string): Promise<Unlocke
 
 /**
  * Removes a slot, damaged or not. @param keep - a slot that is known to open the device, and so may not be removed
- * @throws AppError `USAGE_NOT_FOUND`; `USAGE_CONFLICT` for the slot to keep, which may be the last
+ * @throws AppError `USAGE_NOT_FOUND`; `REPO_KEY_SLOT_IN_USE` for the slot to keep, which may be the last
  */
 export async function removeKeySlot(place: KeyPlace, slotId: string, keep: string): Promise<void> {
   if (slotId === keep) {
-    throw new AppError('USAGE_CONFLICT', `Cannot remove key slot ${slotId}: its password is the one in use`, {
-      slotId,
-    });
+    throw new AppError(
+      'REPO_KEY_SLOT_IN_USE',
+      `Cannot remove key slot ${slotId}: its password is the one in use`,
+      {
+        slotId,
+      },
+    );
   }
   if (!(await slotIds(place.storage)).includes(slotId)) {
     throw new AppError('USAGE_NOT_FOUND', `Cannot find key slot ${slotId}`, { slotId });

@@ -90,7 +90,7 @@ describe('DeviceKeys', function () {
     assert.notEqual(before.slotId, changed.slotId);
     assert.equal(await codeOfAsync(keys.use(storage(), deviceId, PASSWORD)), 'REPO_KEY_WRONG');
     assert.isNotNull(await (await restarted()).keyOf(storage(), deviceId));
-    assert.equal(await codeOfAsync(keys.remove(storage(), deviceId, changed.slotId)), 'USAGE_CONFLICT');
+    assert.equal(await codeOfAsync(keys.remove(storage(), deviceId, changed.slotId)), 'REPO_KEY_SLOT_IN_USE');
     await keys.remove(storage(), deviceId, spare.slotId);
     assert.equal(await codeOfAsync(keys.use(storage(), deviceId, 'spare')), 'REPO_KEY_WRONG');
   });

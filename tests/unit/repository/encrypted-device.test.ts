@@ -105,7 +105,10 @@ describe('key slots', function () {
     // the accent as a character of its own is the same password
     const opened = await unlock(place, 'cafe\u0301');
     assert.deepEqual(opened, { key, slotId: second.slotId });
-    assert.equal(await codeOfAsync(removeKeySlot(place, second.slotId, second.slotId)), 'USAGE_CONFLICT');
+    assert.equal(
+      await codeOfAsync(removeKeySlot(place, second.slotId, second.slotId)),
+      'REPO_KEY_SLOT_IN_USE',
+    );
     assert.equal(await codeOfAsync(removeKeySlot(place, 'f'.repeat(16), second.slotId)), 'USAGE_NOT_FOUND');
     await removeKeySlot(place, first.slotId, second.slotId);
     assert.equal(await codeOfAsync(unlock(place, 'one')), 'REPO_KEY_WRONG');
@@ -144,7 +147,7 @@ describe('key slots', function () {
       await storage.put(keySlotName(i.toString(16).padStart(16, '0')), Buffer.from('{}'));
     }
     const adding = addKeySlot({ storage, deviceId, clock }, key, { password: 'x', label: 'y' });
-    assert.equal(await codeOfAsync(adding), 'USAGE_CONFLICT');
+    assert.equal(await codeOfAsync(adding), 'REPO_KEY_SLOTS_FULL');
   });
 });
 

@@ -52,7 +52,7 @@ describe('inspect', function () {
     );
     assert.equal((await refusal({ vm: 'db01', server: 'other' })).message, 'Cannot find server "other"');
     const template = await refusal({ vm: 'template-web' });
-    assert.equal(template.code, 'USAGE_CONFLICT');
+    assert.equal(template.code, 'SNAPSHOT_NOT_POSSIBLE');
     assert.match(template.message, /it is a template$/);
     assert.equal((await refusal({ vm: '' })).code, 'USAGE_INVALID');
   });

@@ -64,7 +64,7 @@ describe('jobService', function () {
 
   it('is not removed while a run of it is under way', async () => {
     const runId = await service.run('nightly');
-    const error = await rejectsCode('USAGE_CONFLICT', jobs.remove('nightly'));
+    const error = await rejectsCode('USAGE_BUSY', jobs.remove('nightly'));
     assert.include(error.message, `run ${runId} is under way`);
     await service.app.services.runs.cancel(runId);
     await service.done(runId);

@@ -8,6 +8,7 @@ import { systemClock } from '../../../../shared/base/clock.ts';
 import { AppError } from '../../../../shared/base/errors.ts';
 import { silentLog } from '../../../../shared/base/log.ts';
 import { type ServerAccess } from '../../../../shared/contract/ipc.ts';
+import { noBytes } from '../../../../shared/domain/task.ts';
 import { point, storePoints } from '../../../support/points.ts';
 import { type TempFolder, tempFolder } from '../../../support/temp.ts';
 import { rejectsCode } from '../../vsphere/throws-code.ts';
@@ -142,13 +143,32 @@ describe('serverService', () => {
     );
   });
 
-  it('does not give up the snapshot of a run that works on it', async () => {
+  for (const force of [false, true]) {
+    it(`stays while a run works on it that has no snapshot yet, ${force ? 'forced' : 'not forced'}`, async () => {
+      await servers.add(body, signal);
+      const run = { job: null, requestedType: null, startedAt: 't', streamSetting: 1, warnings: [] } as const;
+      const runId = catalog.runs.insert({ kind: 'inspect', ...run });
+      const look = { kind: 'inspect', dropShadowCopies: false, transport: 'auto', vm } as const;
+      catalog.tasks.insert(runId, 'db02', { ...look, server: 'vc2' });
+      const taskId = catalog.tasks.insert(runId, 'db01', { ...look, server: 'vc' });
+      const error = await rejectsCode('USAGE_BUSY', servers.remove('vc', { force }));
+      assert.include(error.message, `run ${runId} works on it`);
+
+      const ended = { outcome: 'ok', error: null, warnings: [], counters: noBytes, phases: {} } as const;
+      catalog.tasks.end(taskId, { ...ended, finishedAt: 't' });
+      await servers.remove('vc', { force });
+      assert.isEmpty(await servers.list());
+    });
+  }
+
+  it('gives up nothing when the server cannot be forgotten', async () => {
     await servers.add(body, signal);
-    const run = { kind: 'backup', job: null, requestedType: null, startedAt: 't', streamSetting: 1 } as const;
-    assert.equal(catalog.runs.insert({ ...run, warnings: [] }), 1);
     intend('s1');
-    const error = await rejectsCode('USAGE_CONFLICT', servers.remove('vc', { force: true }));
-    assert.include(error.message, 'run 1 works on it');
+    catalog.servers.remove = () => {
+      throw new AppError('CATALOG_FAILED', 'Cannot write to the catalog');
+    };
+    await rejectsCode('CATALOG_FAILED', servers.remove('vc', { force: true }));
+    assert.lengthOf(catalog.ledger.open(), 1);
   });
 
   const leftOver = [
@@ -160,7 +180,7 @@ describe('serverService', () => {
       await servers.add(body, signal);
       for (let i = 1; i <= count; i++) intend(`s${i}`);
       intend('elsewhere', 'vc2');
-      const error = await rejectsCode('USAGE_CONFLICT', servers.remove('vc'));
+      const error = await rejectsCode('SERVER_SNAPSHOTS_LEFT', servers.remove('vc'));
       assert.match(error.message, text);
       assert.equal(error.facts['snapshots'], count);
 
